@@ -1,0 +1,77 @@
+# make demo              sign in on an emulated WSL machine and use the token (Python, venv, util-linux, a C compiler)
+# make demo RUNTIME=real the same on Microsoft's own runtime (its system packages are installed when run as root)
+# make test              everything but the largest matrices
+# make test-full         those too
+# make az                an Azure CLI of its own with the extension installed: .az/az
+# make lint wheel clean
+
+PYTHON ?= python3
+RUNTIME ?= double
+AZ_VERSION ?= 2.91.0
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find azext_brokerauth -name '*.py' -o -name '*.json') setup.py README.md HISTORY.rst
+WHEEL := dist/brokerauth.whl
+
+.PHONY: setup demo system test test-full lint unit emulated az wheel clean
+
+setup: $(BIN)/.demo
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(BIN)/.demo: setup.py | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[cli,sdk]' jeepney azure-mgmt-resource-subscriptions
+	touch $@
+
+$(BIN)/.tests: setup.py requirements-test.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[cli,sdk]' -r requirements-test.txt
+	touch $@ $(BIN)/.demo
+
+# Microsoft's runtime loads only with these system libraries, and needs a session bus with a keyring.
+system:
+	sh testbed/install-system-packages
+
+ifeq ($(RUNTIME),real)
+demo: system
+endif
+demo: setup
+	$(BIN)/python -m testbed.demo --runtime $(RUNTIME)
+
+lint: $(BIN)/.tests
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(BIN)/.tests
+	$(BIN)/python -m pytest -q tests/unit $(PYTEST_ARGS)
+
+test: lint system az
+	$(BIN)/python -m pytest -q tests $(PYTEST_ARGS)
+
+test-full: lint system az
+	$(BIN)/python -m pytest -q tests --full $(PYTEST_ARGS)
+
+az: .az/.$(AZ_VERSION)
+
+# az looks an extension up by its folder's name, and pip names it after the wheel: one install, replaced as a whole.
+.az/.$(AZ_VERSION): $(WHEEL) testbed/az-launcher
+	test -x .az/venv/bin/python || $(PYTHON) -m venv .az/venv
+	.az/venv/bin/python -m pip install --quiet --disable-pip-version-check azure-cli==$(AZ_VERSION)
+	install -m 755 testbed/az-launcher .az/az
+	rm -rf .az/cliextensions/brokerauth
+	.az/az extension add --yes --only-show-errors --source $$(ls -t dist/brokerauth-*.whl | head -1)
+	touch $@
+
+wheel: $(WHEEL)
+
+$(WHEEL): $(SOURCES) | $(BIN)/python
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	ln -sf $$(basename $$(ls dist/brokerauth-*.whl)) $@
+
+clean:
+	rm -rf $(VENV) .az build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

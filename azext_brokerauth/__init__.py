@@ -1,0 +1,24 @@
+"""Device-bound sign-in from WSL through Windows' account broker: for az, and for Azure SDK programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from azext_brokerauth.credential import BrokerCredential as BrokerCredential
+
+__version__ = "1.0.0b1"
+__all__ = ["BrokerCredential"]
+
+
+def __getattr__(name: str) -> Any:
+    # Both faces load lazily: az must not pay for the SDK's, nor a program for az's.
+    if name == "BrokerCredential":
+        from azext_brokerauth.credential import BrokerCredential
+
+        return BrokerCredential
+    if name == "COMMAND_LOADER_CLS":
+        from azext_brokerauth.commands import az_commands_loader
+
+        return az_commands_loader()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,94 @@
+"""Help texts and examples, for both hosts."""
+
+from __future__ import annotations
+
+from knack.help_files import helps
+
+_COMMANDS = {
+    "login": """
+type: command
+short-summary: Sign in through Windows' account broker.
+long-summary: >
+    The account that Windows is signed in with is used silently where policy allows it; otherwise Windows shows its
+    account picker. The tokens are issued to this device; the credentials that renew them stay in Windows. No browser is
+    opened and no device code is used.
+examples:
+  - name: Sign in with the account that Windows is signed in with.
+    text: {program} login
+  - name: Sign in as somebody else.
+    text: {program} login --username grace@contoso.com
+  - name: Choose an account in the picker, for one tenant.
+    text: {program} login --select-account --tenant contoso.com
+""",
+    "logout": """
+type: command
+short-summary: Sign an account out.
+examples:
+  - name: Sign out the account in use.
+    text: {program} logout
+  - name: Sign out everybody, without being asked.
+    text: {program} logout --all --yes
+""",
+    "list": """
+type: command
+short-summary: List the accounts that are signed in.
+examples:
+  - name: List the accounts as a table.
+    text: {program} list --output table
+""",
+    "show": """
+type: command
+short-summary: Show the account in use.
+long-summary: Exits with 3 when nobody is signed in.
+examples:
+  - name: Print the user name of the account in use.
+    text: {program} show --query username --output tsv
+""",
+    "set": """
+type: command
+short-summary: Choose the account to use.
+examples:
+  - name: Use another account from now on.
+    text: {program} set --username grace@contoso.com
+""",
+    "get-access-token": """
+type: command
+short-summary: Get a token for a resource, silently.
+long-summary: >
+    Never shows a window. The token is a bearer token that was issued to this device: whoever has it can use it until it
+    expires.
+examples:
+  - name: Get a token for Azure Resource Manager.
+    text: {program} get-access-token
+  - name: Get a token for Key Vault and print nothing but the token.
+    text: {program} get-access-token --resource https://vault.azure.net --query accessToken --output tsv
+  - name: Get a token for Microsoft Graph in another tenant.
+    text: {program} get-access-token --scope https://graph.microsoft.com/.default --tenant fabrikam.com
+""",
+    "inspect-token": """
+type: command
+short-summary: Show what a token for a resource says, but not the token.
+long-summary: >
+    Tells audience, application, tenant, user, device, how the sign-in was proved, and when it expires. Use it to see
+    why Conditional Access accepts or refuses.
+examples:
+  - name: See which device the token for Azure Resource Manager was issued to.
+    text: {program} inspect-token --query deviceId
+  - name: Look at the token for Key Vault.
+    text: {program} inspect-token --resource https://vault.azure.net --output table
+""",
+}
+
+
+def load(program: str, *, group: str) -> None:
+    """Fill knack's global help dictionary.
+
+    :param program: how a command line starts, such as ``az brokerauth``.
+    :param group: the command group that the commands are in; empty at the top level.
+    """
+    helps[group] = """
+type: group
+short-summary: Sign in from WSL through Windows' account broker, for device-bound tokens.
+"""
+    for name, text in _COMMANDS.items():
+        helps[f"{group} {name}".strip()] = text.replace("{program}", program)

@@ -1,0 +1,148 @@
+"""Who has signed in: records in az's configuration directory, with nothing secret in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from azext_brokerauth.broker.messages import Account
+from azext_brokerauth.errors import SettingsError
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Records:
+    """The accounts signed in through us.
+
+    :param accounts: in the order in which they first signed in.
+    :param current: home account ID of the one in use; empty for none.
+    """
+
+    accounts: tuple[Account, ...] = ()
+    current: str = ""
+
+    def find(self, username: str = "", *, client_id: str = "", authority: str = "") -> Account | None:
+        """The account with this username, or without one the account in use; None when there is none that fits.
+
+        :keyword client_id: only an account that signed in to this application.
+        :keyword authority: only an account of this authority.
+        """
+        for account in self.accounts:
+            named = (
+                account.username.lower() == username.lower() if username else account.home_account_id == self.current
+            )
+            if named and client_id in ("", account.client_id) and authority in ("", account.authority):
+                return account
+        return None
+
+    def with_account(self, account: Account) -> Records:
+        """With this account added or renewed, and in use."""
+        key = _key(account)
+        known = [_key(a) for a in self.accounts]
+        if key in known:
+            return Records(tuple(account if _key(a) == key else a for a in self.accounts), account.home_account_id)
+        return Records((*self.accounts, account), account.home_account_id)
+
+    def without(self, account: Account) -> Records:
+        """Without this account. The first of those that remain comes into use if this one was."""
+        rest = tuple(a for a in self.accounts if _key(a) != _key(account))
+        still = any(a.home_account_id == self.current for a in rest)
+        return Records(rest, self.current if still else rest[0].home_account_id if rest else "")
+
+    def using(self, account: Account) -> Records:
+        """With this account in use."""
+        return replace(self, current=account.home_account_id)
+
+
+def _key(account: Account) -> tuple[str, str, str]:
+    return account.home_account_id, account.client_id, account.authority
+
+
+class AccountStore:
+    """The records on disk: one file, 0600 in a directory of 0700, replaced as a whole.
+
+    :param directory: az's configuration directory.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory / "brokerauth"
+        self._path = self._directory / "accounts.json"
+
+    def read(self) -> Records:
+        """The records; none when nobody has signed in yet.
+
+        :raises SettingsError: the file is another user's or damaged.
+        """
+        try:
+            with self._path.open(encoding="utf-8") as stream:
+                if hasattr(os, "getuid") and os.fstat(stream.fileno()).st_uid != os.getuid():
+                    raise SettingsError(f"{self._path} belongs to another user.", remedy=f"Remove {self._path}.")
+                body = json.load(stream)
+            if body["version"] != _VERSION:
+                raise SettingsError(
+                    f"{self._path} was written by another version of brokerauth (format {body['version']}).",
+                    remedy="Use that version, or remove the file and sign in again.",
+                )
+            return Records(tuple(Account(**fields) for fields in body["accounts"]), str(body["current"]))
+        except (FileNotFoundError, NotADirectoryError):
+            return Records()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SettingsError(
+                f"The account file {self._path} cannot be read: {type(error).__name__}: {error}.",
+                remedy=f"Remove {self._path} and run: az brokerauth login",
+            ) from error
+
+    @contextmanager
+    def change(self) -> Iterator[_Change]:
+        """Read, let the caller choose new records, and write them, with no other process in between.
+
+        :raises SettingsError: the file cannot be read or written.
+        """
+        # portalocker comes with az; no program that only reads needs it.
+        import portalocker
+
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with portalocker.Lock(self._directory / "accounts.lock", mode="a", timeout=10):
+                os.chmod(self._directory / "accounts.lock", 0o600)
+                change = _Change(self.read())
+                yield change
+                if change.after != change.before:
+                    self._write(change.after)
+        except portalocker.LockException as error:
+            raise SettingsError(
+                f"{self._directory / 'accounts.lock'} is locked by another process.", remedy="Try again."
+            ) from error
+        except OSError as error:
+            raise SettingsError(
+                f"The account file {self._path} cannot be written: {error.strerror}.",
+                remedy=f"See that you own {self._directory} and that its disk has room.",
+            ) from error
+
+    def _write(self, records: Records) -> None:
+        body = {"version": _VERSION, "current": records.current, "accounts": [asdict(a) for a in records.accounts]}
+        # mkstemp makes the file 0600.
+        descriptor, name = tempfile.mkstemp(dir=self._directory, prefix=".accounts-")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                json.dump(body, stream, indent=1)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(name, self._path)
+        except BaseException:
+            os.unlink(name)
+            raise
+
+
+@dataclass
+class _Change:
+    before: Records
+
+    def __post_init__(self) -> None:
+        self.after = self.before

@@ -1,0 +1,1 @@
+"""What makes us at home in az."""

@@ -1,0 +1,35 @@
+"""The broker's process: started with Python's isolated mode by ``process.py``, never imported.
+
+``python -I host.py PARENT_PID LOG DIRECTORY...`` answers the requests on its standard input until that ends.
+DIRECTORY... are where the parent found this package, msal and pymsalruntime.
+"""
+
+import os
+import sys
+
+
+def _take_descriptors() -> tuple[int, int]:
+    """Move the two pipes away from 0 and 1, before anything else can run: the native library and programs that it
+    starts print on standard output and would corrupt the messages."""
+    requests, answers = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.close(null)
+    return requests, answers
+
+
+def _add_directories(directories: list[str]) -> None:
+    """Put the parent's directories before this Python's own site-packages, so that both processes see the same
+    versions, and after the standard library, which they must not hide."""
+    sites = [index for index, path in enumerate(sys.path) if path.endswith(("site-packages", "dist-packages"))]
+    first = sites[0] if sites else len(sys.path)
+    sys.path[first:first] = directories
+
+
+if __name__ == "__main__":
+    _requests, _answers = _take_descriptors()
+    _add_directories(sys.argv[3:])
+    from azext_brokerauth.broker import serve
+
+    serve.main(_requests, _answers, parent=int(sys.argv[1]), log=sys.argv[2] == "log")

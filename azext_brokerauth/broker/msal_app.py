@@ -1,0 +1,160 @@
+"""The only code that imports msal: one request to the broker, through MSAL's public API."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import time
+from typing import Any
+
+import msal
+import requests
+
+from azext_brokerauth.broker.messages import Account, Answer, App, Ask, Done, Failure, Step, Trouble
+
+HTTP_TIMEOUT = 10
+"""Seconds for each read of the authority's metadata; the broker's own calls have the parent's deadline instead."""
+
+
+class NoTokenError(Exception):
+    """There is no token, for the reason in ``failure``."""
+
+    def __init__(self, trouble: Trouble, text: str) -> None:
+        super().__init__(text)
+        self.failure = Failure(trouble, text)
+
+
+def build(app: App) -> msal.PublicClientApplication:
+    """MSAL's application, with the broker on.
+
+    :raises NoTokenError: the broker is not on: MSAL itself would only log that and go on with a browser
+        (``ClientApplication._decide_broker``).
+    """
+    try:
+        # MSAL hides this import's real error behind "You must install dependency", so meet it first.
+        import pymsalruntime  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise NoTokenError(Trouble.RUNTIME_MISSING, str(error)) from error
+    except (ImportError, OSError) as error:
+        raise NoTokenError(Trouble.LIBRARY_MISSING, str(error)) from error
+    except RuntimeError as error:
+        raise NoTokenError(Trouble.NO_BROKER, str(error)) from error
+    try:
+        application = msal.PublicClientApplication(
+            app.client_id,
+            authority=f"https://{app.authority}/{app.tenant}",
+            client_capabilities=list(app.capabilities) or None,
+            # Instance discovery would add an HTTP request after every refusal, whose own failure would hide
+            # the broker's. Hosts that Microsoft is known to run need none.
+            instance_discovery=False
+            if app.disable_instance_discovery or app.authority in msal.authority.WELL_KNOWN_AUTHORITY_HOSTS
+            else None,
+            timeout=HTTP_TIMEOUT,
+            enable_broker_on_wsl=app.enable_broker_on_wsl,
+            enable_broker_on_linux=app.enable_broker_on_linux,
+            enable_broker_on_windows=app.enable_broker_on_windows,
+            enable_broker_on_mac=app.enable_broker_on_mac,
+        )
+    except ValueError as error:
+        raise NoTokenError(Trouble.AUTHORITY, str(error)) from error
+    except requests.RequestException as error:
+        raise NoTokenError(Trouble.NETWORK, f"https://{app.authority}: {type(error).__name__}") from error
+    except RuntimeError as error:
+        raise NoTokenError(Trouble.NO_BROKER, str(error)) from error
+    # az reads the same attribute (azure.cli.core.auth.identity); MSAL has no public one.
+    if getattr(application, "_enable_broker", False) is not True:
+        raise NoTokenError(Trouble.NOT_THE_BROKER, "MSAL turned its broker off for this authority or platform.")
+    return application
+
+
+def answer(application: msal.PublicClientApplication, ask: Ask) -> Answer | Done:
+    """Carry out one request.
+
+    :raises NoTokenError: there is no token to answer with.
+    """
+    try:
+        if ask.step is Step.SIGN_OUT:
+            application.remove_account(_msal_account(ask))
+            return Done()
+        return _to_answer(application, _acquire(application, ask), ask.app)
+    except requests.RequestException as error:
+        raise NoTokenError(Trouble.NETWORK, f"https://{ask.app.authority}: {type(error).__name__}") from error
+    except msal.broker.RedirectUriError as error:
+        raise NoTokenError(Trouble.REDIRECT_URI, str(error)) from error
+
+
+def _acquire(application: msal.PublicClientApplication, ask: Ask) -> dict[str, Any]:
+    claims = ask.claims or None
+    if ask.step is Step.SILENT:
+        # MSAL's own cache is left out: ours has answered already, and only the broker's word counts here.
+        result = application.acquire_token_silent_with_error(
+            list(ask.scopes), account=_msal_account(ask), claims_challenge=claims, force_refresh=True
+        )
+        if result is None:
+            raise NoTokenError(Trouble.NO_ACCOUNT, "The broker does not know the account.")
+        return dict(result)
+    silent = ask.step is Step.DEFAULT
+    return dict(
+        application.acquire_token_interactive(
+            list(ask.scopes),
+            prompt="none" if silent else "select_account" if ask.select_account else None,
+            # With prompt="none" MSAL refuses any hint but the default account's name.
+            login_hint=None if silent else ask.login_hint or None,
+            claims_challenge=claims,
+            parent_window_handle=ask.window or application.CONSOLE_WINDOW_HANDLE,
+            enable_msa_passthrough=ask.app.enable_msa_passthrough,
+        )
+    )
+
+
+def _msal_account(ask: Ask) -> dict[str, str]:
+    """The account as ``get_accounts`` would give it. ``account_source`` is what sends MSAL to the broker."""
+    if ask.account is None:
+        raise NoTokenError(Trouble.NO_ACCOUNT, "The request names no account.")
+    return {
+        "home_account_id": ask.account.home_account_id,
+        "local_account_id": ask.account.local_account_id,
+        "username": ask.account.username,
+        "environment": ask.app.authority,
+        "realm": ask.account.tenant,
+        "authority_type": "MSSTS",
+        "account_source": "broker",
+    }
+
+
+def _to_answer(application: msal.PublicClientApplication, result: dict[str, Any], app: App) -> Answer:
+    if "access_token" not in result:
+        raise NoTokenError(
+            Trouble.REFUSED, str(result.get("error_description") or result.get("error") or "no reason given")
+        )
+    if result.get("token_source") != "broker":
+        raise NoTokenError(Trouble.NOT_THE_BROKER, f"MSAL's token came from {result.get('token_source')!r}.")
+    claims = result.get("id_token_claims") or {}
+    home_account_id, home_tenant = _client_info(result.get("client_info"))
+    known = [a for a in application.get_accounts() if a["home_account_id"] == home_account_id]
+    if not known:
+        raise NoTokenError(Trouble.NONSENSE, "MSAL kept no account with the broker's token.")
+    return Answer(
+        access_token=str(result["access_token"]),
+        expires_on=int(time.time()) + int(result["expires_in"]),
+        token_type=str(result.get("token_type") or "Bearer").capitalize(),
+        tenant=str(claims.get("tid") or home_tenant),
+        account=Account(
+            username=str(claims.get("preferred_username") or claims.get("upn") or ""),
+            home_account_id=home_account_id,
+            local_account_id=str(known[0]["local_account_id"]),
+            tenant=str(claims.get("tid") or home_tenant),
+            client_id=app.client_id,
+            authority=app.authority,
+        ),
+    )
+
+
+def _client_info(text: str | None) -> tuple[str, str]:
+    """Home account ID and home tenant ID, from MSAL's ``client_info``."""
+    try:
+        info = json.loads(base64.urlsafe_b64decode((text or "") + "=="))
+        return f"{info['uid']}.{info['utid']}", str(info["utid"])
+    except (binascii.Error, ValueError, KeyError, TypeError) as error:
+        raise NoTokenError(Trouble.NONSENSE, "The broker's answer does not say whose token it is.") from error

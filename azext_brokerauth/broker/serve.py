@@ -1,0 +1,150 @@
+"""The broker process's work: a watchdog, a thread for each request, and the parent's deadlines."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from typing import Any, BinaryIO
+
+from azext_brokerauth.broker.messages import (
+    GRACE,
+    Answer,
+    App,
+    Ask,
+    Done,
+    Failure,
+    Log,
+    Message,
+    MessageError,
+    Trouble,
+    decode,
+    encode,
+    read_line,
+)
+from azext_brokerauth.redaction import redact
+
+IDLE = 300
+"""Seconds without a request after which the process ends by itself; the next request starts another."""
+
+
+def main(requests: int, answers: int, *, parent: int, log: bool) -> None:
+    """Answer requests until the parent closes them, goes away, or falls silent.
+
+    :param requests: descriptor to read messages from.
+    :param answers: descriptor to write messages to.
+    :param parent: process ID of the parent.
+    :param log: send log records, redacted, along with the answers.
+    """
+    server = _Server(os.fdopen(answers, "wb", buffering=0))
+    threading.Thread(target=_watch, args=(requests, parent, server), daemon=True, name="watchdog").start()
+    _harden()
+    if log:
+        server.forward_logs()
+    server.run(os.fdopen(requests, "rb"))
+
+
+def _watch(requests: int, parent: int, server: _Server) -> None:
+    """End this process and every program that it started once the parent is gone, even while the main thread hangs in
+    native code. PR_SET_PDEATHSIG would not do: it fires when the parent's *thread* ends."""
+    poll = select.poll()
+    poll.register(requests, 0)  # tells nothing but that the other end was closed
+    parent_ends = -1
+    if hasattr(os, "pidfd_open"):
+        try:
+            parent_ends = os.pidfd_open(parent)
+        except ProcessLookupError:
+            _end_group()
+        poll.register(parent_ends, select.POLLIN)
+    while os.getppid() == parent and not server.idle() and not poll.poll(1000 if parent_ends < 0 else 30_000):
+        pass
+    time.sleep(GRACE)
+    _end_group()
+
+
+def _end_group() -> None:
+    os.killpg(0, signal.SIGKILL)
+
+
+def _harden() -> None:
+    """No core file, no debugger of another process: this memory holds tokens (prctl(2), PR_SET_DUMPABLE)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        pr_set_dumpable = 4
+        ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
+
+
+class _Server:
+    """The state of one broker process: MSAL's applications, and the pipe that all threads answer on."""
+
+    def __init__(self, answers: BinaryIO) -> None:
+        self._answers = answers
+        self._writing = threading.Lock()
+        self._building = threading.Lock()
+        self._applications: dict[App, Any] = {}
+        self._pending: set[int] = set()
+        self._last_request = time.monotonic()
+
+    def idle(self) -> bool:
+        """Has nobody asked for anything for :data:`IDLE` seconds?"""
+        return not self._pending and time.monotonic() - self._last_request > IDLE
+
+    def forward_logs(self) -> None:
+        logging.getLogger().addHandler(_Forward(self))
+        logging.getLogger("msal").setLevel(logging.DEBUG)
+
+    def run(self, stream: BinaryIO) -> None:
+        while line := read_line(stream):
+            number, message = decode(line)
+            if not isinstance(message, Ask):
+                raise MessageError(f"a {type(message).__name__} is not a request")
+            self._pending.add(number)
+            self._last_request = time.monotonic()
+            threading.Thread(target=self._answer, args=(number, message), daemon=True).start()
+
+    def send(self, number: int, message: Message) -> None:
+        line = encode(number, message)
+        with self._writing:
+            while line:
+                line = line[self._answers.write(line) :]
+
+    def _answer(self, number: int, ask: Ask) -> None:
+        try:
+            reply = self._carry_out(ask)
+        except Exception as error:  # noqa: BLE001
+            # Nothing may be lost here: the parent would wait for an answer until its deadline.
+            reply = Failure(Trouble.NONSENSE, redact(f"{type(error).__name__}: {error}"))
+        self.send(number, reply)
+        self._pending.discard(number)
+
+    def _carry_out(self, ask: Ask) -> Answer | Done | Failure:
+        try:
+            from azext_brokerauth.broker import msal_app
+        except ModuleNotFoundError as error:
+            return Failure(Trouble.RUNTIME_MISSING, str(error))
+        try:
+            with self._building:
+                application = self._applications.get(ask.app) or msal_app.build(ask.app)
+                self._applications[ask.app] = application
+            return msal_app.answer(application, ask)
+        except msal_app.NoTokenError as error:
+            return error.failure
+
+
+class _Forward(logging.Handler):
+    """Sends log records to the parent."""
+
+    def __init__(self, server: _Server) -> None:
+        super().__init__(logging.DEBUG)
+        self._server = server
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._server.send(0, Log(record.levelno, redact(f"{record.name}: {record.getMessage()}")))

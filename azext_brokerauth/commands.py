@@ -1,0 +1,87 @@
+"""The commands, registered once for both hosts: az and the plain knack CLI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from knack.commands import CLICommandsLoader, CommandGroup
+
+from azext_brokerauth import _help, _params
+
+_OPERATIONS = "azext_brokerauth.custom#{}"
+
+
+def register(add: Callable[..., None]) -> None:
+    """Name every command and the function that carries it out.
+
+    :param add: takes the command's name, the function's name and knack's options for a command.
+    """
+    add("login", "login", table_transformer=_account_row)
+    add("logout", "logout", confirmation="This signs the account out for every tool that uses brokerauth. Continue?")
+    add("list", "list_accounts", table_transformer=lambda accounts: [_account_row(a) for a in accounts])
+    add("show", "show_account", table_transformer=_account_row)
+    add("set", "set_account")
+    add("get-access-token", "get_access_token", table_transformer=_token_row)
+    add("inspect-token", "inspect_token", table_transformer=_facts_rows)
+
+
+def _account_row(account: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Username": account["username"],
+        "TenantId": account["tenantId"],
+        "InUse": "*" if account["isCurrent"] else "",
+    }
+
+
+def _token_row(token: dict[str, Any]) -> dict[str, Any]:
+    return {"ExpiresOn": token["expiresOn"], "Tenant": token["tenant"], "TokenType": token["tokenType"]}
+
+
+def _facts_rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"Fact": name, "Value": ", ".join(map(str, value)) if isinstance(value, list) else str(value)}
+        for name, value in facts.items()
+    ]
+
+
+class PlainCommandsLoader(CLICommandsLoader):  # type: ignore[misc]
+    """The commands at the top level of ``brokerauth``."""
+
+    def load_command_table(self, args: list[str]) -> Any:
+        _help.load("brokerauth", group="")
+        with CommandGroup(self, "", _OPERATIONS) as group:
+            register(group.command)
+        return super().load_command_table(args)
+
+    def load_arguments(self, command: str) -> None:
+        _params.load(self, group="")
+        super().load_arguments(command)
+
+
+def az_commands_loader() -> type:
+    """The loader that az finds by the name ``COMMAND_LOADER_CLS``."""
+    from azure.cli.core import AzCommandsLoader
+    from azure.cli.core.commands import CliCommandType
+
+    from azext_brokerauth.azcli.errors import raise_as_az_error
+
+    class BrokerAuthCommandsLoader(AzCommandsLoader):  # type: ignore[misc]
+        """The commands below ``az brokerauth``."""
+
+        def __init__(self, cli_ctx: Any = None) -> None:
+            _help.load("az brokerauth", group="brokerauth")
+            operations = CliCommandType(operations_tmpl=_OPERATIONS, exception_handler=raise_as_az_error)
+            super().__init__(cli_ctx=cli_ctx, custom_command_type=operations)
+
+        def load_command_table(self, args: list[str]) -> Any:
+            with self.command_group("brokerauth", is_preview=True) as group:
+                register(group.custom_command)
+            return self.command_table
+
+        def load_arguments(self, command: str) -> None:
+            _params.load(self, group="brokerauth")
+
+    # az's command index remembers an extension by its loader's module, and looks only at the extension's top level.
+    BrokerAuthCommandsLoader.__module__ = "azext_brokerauth"
+    return BrokerAuthCommandsLoader

@@ -1,0 +1,242 @@
+"""What the commands do. The same functions serve both hosts; they return data and raise the core's errors."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+from knack.log import get_logger
+
+from azext_brokerauth import errors, settings
+from azext_brokerauth.accounts import AccountStore, Records
+from azext_brokerauth.broker.messages import Account
+from azext_brokerauth.cache import Token
+from azext_brokerauth.settings import Settings
+from azext_brokerauth.tokens import Prompt, TokenRequest, Tokens, broker_flags
+from azext_brokerauth.wsl import detect
+
+_LOGGER = get_logger(__name__)
+
+_LABELS = {
+    "login_hint": "--username",
+    "tenant_id": "--tenant",
+    "client_id": "--client-id",
+    "prompt_timeout": "--timeout",
+}
+
+AZURE_SCOPE = "https://management.core.windows.net//.default"
+"""Azure Resource Manager's scope, spelt as az spells it, double slash included."""
+
+
+def login(
+    username: str | None = None,
+    tenant: str | None = None,
+    scopes: list[str] | None = None,
+    claims_challenge: str | None = None,
+    client_id: str | None = None,
+    select_account: bool = False,
+    no_prompt: bool = False,
+    timeout: str | None = None,
+) -> dict[str, Any]:
+    if select_account and no_prompt:
+        raise errors.InvalidInputError(
+            "--select-account shows a window, and --no-prompt forbids it.", remedy="Leave one out."
+        )
+    chosen = _settings(username, tenant, client_id=client_id, prompt_timeout=timeout)
+    prompt = Prompt.SELECT_ACCOUNT if select_account else Prompt.NEVER if no_prompt else Prompt.IF_NEEDED
+    store = _store()
+    # Without a name the sign-in starts anew: with Windows' own account, not with the one last in use here.
+    with _tokens(chosen, store.read() if chosen.login_hint else Records()) as tokens:
+        request = TokenRequest(tuple(scopes or [AZURE_SCOPE]), claims=_claims(claims_challenge))
+        token = tokens.get(request, prompt)
+    with store.change() as change:
+        change.after = change.before.with_account(token.account)
+    return {**_shown(token.account, change.after), "source": token.source}
+
+
+def logout(username: str | None = None, all_accounts: bool = False) -> None:
+    chosen = _settings(username)
+    store = _store()
+    records = store.read()
+    leaving = list(records.accounts) if all_accounts else [_account(records, username)]
+    with _tokens(chosen, records) as tokens:
+        for account in leaving:
+            try:
+                tokens.sign_out(account)
+            except (errors.BrokerNotReadyError, errors.BrokerFailedError, errors.BrokerTimeoutError) as error:
+                _LOGGER.warning("%s is signed out here, but the broker could not be told: %s", account.username, error)
+            with store.change() as change:
+                change.after = change.before.without(account)
+
+
+def list_accounts() -> list[dict[str, Any]]:
+    _settings()
+    records = _store().read()
+    return [_shown(account, records) for account in records.accounts]
+
+
+def show_account() -> dict[str, Any]:
+    _settings()
+    records = _store().read()
+    return _shown(_account(records, None), records)
+
+
+def set_account(username: str) -> None:
+    _settings()
+    with _store().change() as change:
+        change.after = change.before.using(_account(change.before, username))
+
+
+def get_access_token(
+    resource: str | None = None,
+    scopes: list[str] | None = None,
+    tenant: str | None = None,
+    username: str | None = None,
+    claims_challenge: str | None = None,
+) -> dict[str, Any]:
+    token = _token(resource, scopes, tenant, username, claims_challenge)
+    return {
+        "accessToken": token.value,
+        # Local time without a zone, for programs that knew az before it had expires_on.
+        "expiresOn": datetime.fromtimestamp(token.expires_on).strftime("%Y-%m-%d %H:%M:%S.%f"),
+        "expires_on": token.expires_on,
+        "tenant": token.tenant,
+        "tokenType": token.token_type,
+    }
+
+
+def inspect_token(
+    resource: str | None = None,
+    scopes: list[str] | None = None,
+    tenant: str | None = None,
+    username: str | None = None,
+    claims_challenge: str | None = None,
+) -> dict[str, Any]:
+    token = _token(resource, scopes, tenant, username, claims_challenge)
+    claims = _read_claims(token.value)
+    return {
+        "audience": claims.get("aud"),
+        "clientId": claims.get("appid") or claims.get("azp"),
+        "tenantId": claims.get("tid") or token.tenant,
+        "username": claims.get("upn") or claims.get("unique_name") or token.account.username,
+        "objectId": claims.get("oid"),
+        "deviceId": claims.get("deviceid"),
+        "authenticationMethods": claims.get("amr"),
+        "scopes": claims.get("scp"),
+        "continuousAccessEvaluation": "CP1" in (claims.get("xms_cc") or []),
+        "issuedOn": _utc(claims.get("iat")),
+        "expiresOn": _utc(token.expires_on),
+        "tokenType": token.token_type,
+        "source": token.source,
+    }
+
+
+def _settings(username: str | None = None, tenant: str | None = None, **arguments: str | None) -> Settings:
+    """The settings in force, on a machine that they are for.
+
+    :raises BrokerOffError, BrokerNotReadyError: this machine is not one.
+    """
+    chosen = settings.load({"login_hint": username, "tenant_id": tenant, **arguments}, labels=_LABELS)
+    broker_flags(chosen, detect())
+    return chosen
+
+
+def _store() -> AccountStore:
+    return AccountStore(settings.config_directory())
+
+
+@contextmanager
+def _tokens(chosen: Settings, records: Records) -> Iterator[Tokens]:
+    tokens = Tokens(chosen, records=lambda: records)
+    try:
+        yield tokens
+    finally:
+        tokens.close()
+
+
+def _account(records: Records, username: str | None) -> Account:
+    account = records.find(username or "")
+    if account is None:
+        who = f"{username} is not" if username else "Nobody is"
+        remedy = f"Run: az brokerauth login{f' --username {username}' if username else ''}"
+        raise errors.NotSignedInError(f"{who} signed in through the broker.", remedy=remedy)
+    return account
+
+
+def _token(
+    resource: str | None,
+    scopes: list[str] | None,
+    tenant: str | None,
+    username: str | None,
+    claims_challenge: str | None,
+) -> Token:
+    if resource and scopes:
+        raise errors.InvalidInputError(
+            "--resource and --scope both say what the token is for.", remedy="Leave one out."
+        )
+    chosen = _settings(username, tenant)
+    account = _account(_store().read(), chosen.login_hint)
+    wanted = tuple(scopes or [f"{resource}/.default" if resource else AZURE_SCOPE])
+    chosen = replace(chosen, client_id=account.client_id, authority=account.authority)
+    with _tokens(chosen, Records()) as tokens:
+        request = TokenRequest(
+            wanted,
+            tenant=chosen.tenant_id if tenant else account.tenant,
+            claims=_claims(claims_challenge),
+            account=account,
+        )
+        return tokens.get(request, Prompt.NEVER)
+
+
+def _claims(challenge: str | None) -> str:
+    """The JSON text of a claims challenge given in base64, as resources send it, or as JSON.
+
+    :raises InvalidInputError: it is neither.
+    """
+    if not challenge:
+        return ""
+    text = challenge.strip()
+    try:
+        if not text.startswith("{"):
+            padded = text + "=" * (-len(text) % 4)
+            text = base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True).decode()
+        if not isinstance(json.loads(text), dict):
+            raise ValueError("not a JSON object")
+    except (binascii.Error, ValueError) as error:
+        raise errors.InvalidInputError(
+            "--claims-challenge is not a claims challenge.",
+            remedy='Give the value of claims="..." from the resource\'s WWW-Authenticate header, as it is.',
+        ) from error
+    return text
+
+
+def _read_claims(token: str) -> dict[str, Any]:
+    """A token's claims, for display only: nothing is verified. Empty for a token that is not a JWT."""
+    try:
+        body = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (IndexError, binascii.Error, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _utc(seconds: object) -> str | None:
+    return datetime.fromtimestamp(int(seconds), timezone.utc).isoformat() if isinstance(seconds, (int, float)) else None
+
+
+def _shown(account: Account, records: Records) -> dict[str, Any]:
+    return {
+        "username": account.username,
+        "tenantId": account.tenant,
+        "homeAccountId": account.home_account_id,
+        "localAccountId": account.local_account_id,
+        "clientId": account.client_id,
+        "authority": account.authority,
+        "isCurrent": account.home_account_id == records.current,
+    }

@@ -1,0 +1,43 @@
+"""The plain CLI's own manners, where az has its own: its configuration, and how an error is shown."""
+
+from __future__ import annotations
+
+import sys
+
+from knack import CLI
+from knack.log import get_logger
+
+from azext_brokerauth import __version__, errors, settings
+from azext_brokerauth.commands import PlainCommandsLoader
+
+_LOGGER = get_logger(__name__)
+
+_NOT_FOUND = 3
+"""az's exit code for a thing that does not exist."""
+
+
+class PlainCLI(CLI):  # type: ignore[misc]
+    """knack's CLI over az's configuration directory."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            cli_name="brokerauth",
+            config_dir=str(settings.config_directory()),
+            config_env_var_prefix="AZURE",
+            commands_loader_cls=PlainCommandsLoader,
+        )
+
+    def run(self, arguments: list[str]) -> int:
+        return int(self.invoke(arguments))
+
+    def get_cli_version(self) -> str:
+        return f"brokerauth {__version__}"
+
+    def exception_handler(self, ex: Exception) -> int:
+        """Show an error with its remedy, as az does."""
+        if not isinstance(ex, errors.BrokerAuthError):
+            return int(super().exception_handler(ex))
+        _LOGGER.error("%s", ex)
+        if ex.remedy:
+            sys.stderr.write(ex.remedy.replace("az brokerauth", "brokerauth") + "\n")
+        return _NOT_FOUND if isinstance(ex, errors.NotSignedInError) else 1

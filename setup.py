@@ -1,0 +1,46 @@
+"""Packaging. The metadata is here rather than in pyproject.toml because az's extension tools read setup.py."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "azext_brokerauth/__init__.py").read_text(), re.MULTILINE)[1]
+
+# The native runtime is the one thing that az lacks. Its wheels exist for these machines only.
+RUNTIME = (
+    "pymsalruntime>=0.18,<0.21; python_version >= '3.10' and python_version < '3.15' and ("
+    "(sys_platform == 'linux' and platform_machine == 'x86_64')"
+    " or (sys_platform == 'win32' and platform_machine != 'ARM64')"
+    " or (sys_platform == 'darwin' and platform_machine == 'arm64'))"
+)
+CORE = ["msal>=1.36,<2", "portalocker>=2.7,<4"]
+
+setup(
+    name="brokerauth",
+    version=VERSION,
+    description="Device-bound sign-in from WSL through Windows' account broker, for Azure CLI and Azure SDK programs",
+    long_description=(HERE / "README.md").read_text() + "\n\n" + (HERE / "HISTORY.rst").read_text(),
+    long_description_content_type="text/markdown",
+    author="The brokerauth contributors",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=["azext_brokerauth", "azext_brokerauth.azcli", "azext_brokerauth.broker"],
+    package_data={"azext_brokerauth": ["azext_metadata.json", "py.typed"]},
+    install_requires=[RUNTIME],
+    extras_require={
+        "cli": [*CORE, "knack>=0.11,<1"],
+        "sdk": [*CORE, "azure-core>=1.31,<2", "azure-identity>=1.17,<2"],
+    },
+    entry_points={"console_scripts": ["brokerauth = azext_brokerauth.__main__:main"]},
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Intended Audience :: System Administrators",
+        "License :: OSI Approved :: MIT License",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3 :: Only",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 15)),
+    ],
+)

@@ -1,0 +1,338 @@
+"""The emulated machine shows the symptoms of the real ones, with the runtime and with its double."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from testbed.interpreters import default_runtime
+from testbed.machine import Machine
+from testbed.scenarios import SCENARIOS, load
+
+REPOSITORY = Path(__file__).parents[2]
+RUNTIMES = ("double", "real") if default_runtime(sys.executable) == "real" else ("double",)
+
+# What a plain program does: no line of it knows of the testbed.
+SIGN_IN = """
+import msal
+def tell(what, result):
+    print(what, "token from " + result["token_source"] if result and "access_token" in result
+          else result and result["error_description"], flush=True)
+try:
+    app = msal.PublicClientApplication(
+        "04b07795-8ddb-461a-bbee-02f9e1bf7b46", authority="https://login.microsoftonline.com/organizations",
+        enable_broker_on_wsl=True, enable_broker_on_linux={on_linux})
+except Exception as error:
+    raise SystemExit(f"{{type(error).__name__}}: {{error}}")
+print("broker", bool(app._enable_broker), flush=True)
+if app._enable_broker:
+    scopes = ["https://management.azure.com/.default"]
+    tell("interactive", app.acquire_token_interactive(scopes, parent_window_handle=app.CONSOLE_WINDOW_HANDLE))
+    for account in app.get_accounts():
+        tell("silent", app.acquire_token_silent_with_error(scopes, account, force_refresh=True))
+"""
+
+BROKERED = ["interactive token from broker", "silent token from broker"]
+SILENT, PICKER = "acquireTokenSilently", "acquireTokenInteractively"
+FIRST = ["ping", "getAccounts", SILENT]
+NO_BROKER = "Broker is unavailable on this platform. We will fallback to non-broker."
+
+# scenario -> what the program says after "broker True" (each a part of one line), the calls that reach the broker
+SYMPTOMS: dict[str, tuple[list[str], list[str]]] = {
+    "default": (BROKERED, FIRST),
+    "interaction-required": (BROKERED, [*FIRST, PICKER]),
+    "user-cancels": (["interactive User cancelled"], [*FIRST, PICKER]),
+    "slow": (BROKERED, FIRST),
+    "crash": (["Status: Response_Status.Status_Unexpected, Error code: 0, Tag: 495490195"], FIRST),
+    "garbage": (
+        ["responseJson is empty. Status: Response_Status.Status_Unexpected, Error code: 0, Tag: 507316096"],
+        FIRST,
+    ),
+    "empty": (["Json response from the WSL proxy is empty. Status: Response_Status.Status_Unexpected"], FIRST),
+    "no-account": (["Status_UserCanceled"], [*FIRST, PICKER]),
+    "no-network": (["Status: Response_Status.Status_NoNetwork"], FIRST),
+    "account-unusable": (["Status: Response_Status.Status_AccountUnusable"], [*FIRST, PICKER]),
+    "declined-scope": (
+        ["declined scopes are present:'(pii)'. Status: Response_Status.Status_ApiContractViolation"],
+        FIRST,
+    ),
+    "wrong-account": (BROKERED, FIRST),
+    "no-keyring": (["was returned for API: 'EnumerateNoLock'. Status: Response_Status.Status_Unexpected"], FIRST),
+    "locked-keyring": (["interactive token from broker", "silent None"], FIRST),
+    "native-linux": (BROKERED, ["getAccounts", SILENT]),
+}
+# scenario -> the program's last word
+NOT_BROKERED = {
+    "not-wsl": "broker False",
+    "wsl1": NO_BROKER,
+    "docker-on-wsl": NO_BROKER,
+    "custom-kernel": "broker False",
+    "old-wsl": NO_BROKER,
+    "no-interop": NO_BROKER,
+    "missing-library": "OSError: libwebkit2gtk-4.1.so.0: cannot open shared object file: No such file or directory",
+    "no-runtime": 'ImportError: You must install dependency by: pip install "msal[broker]>=1.33,<2"',
+}
+# scenario -> the call that does not come back
+HANGING = {"hang-on-start": "ping", "hang-on-silent": SILENT, "hang-on-prompt": PICKER}
+
+
+def sign_in(scenario: str) -> list[str]:
+    return [sys.executable, "-c", SIGN_IN.format(on_linux=scenario == "native-linux")]
+
+
+def calls(machine: Machine) -> list[str]:
+    return [line["method"] for line in machine.journal() if line["to"] == "broker"]
+
+
+def test_every_scenario_has_its_symptom_here() -> None:
+    assert {*SYMPTOMS, *NOT_BROKERED, *HANGING, "stdout-noise"} == set(SCENARIOS)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("name", SYMPTOMS)
+def test_brokered(name: str, runtime: str) -> None:
+    lines, expected_calls = SYMPTOMS[name]
+    with Machine(dataclasses.replace(load(name), delay=0.5), runtime) as machine:
+        done = machine.run(sign_in(name))
+        said = done.stdout.splitlines()
+        assert said[:1] == ["broker True"], done.stderr
+        assert len(said) >= len(lines) + 1
+        for line, expected in zip(said[1:], lines, strict=False):
+            assert expected in line
+        assert calls(machine)[: len(expected_calls)] == expected_calls
+        assert machine.processes() == []
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("name", NOT_BROKERED)
+def test_not_brokered(name: str, runtime: str) -> None:
+    with Machine(name, runtime) as machine:
+        done = machine.run(sign_in(name))
+        assert (done.stdout + done.stderr).splitlines()[-1] == NOT_BROKERED[name]
+        assert calls(machine) == []
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("name", HANGING)
+def test_hanging(name: str, runtime: str, tmp_path: Path) -> None:
+    with Machine(name, runtime) as machine, (tmp_path / "said").open("w+") as said:
+        process = machine.popen(sign_in(name), stdout=said, stderr=said)
+        wait_until(lambda: calls(machine)[-1:] == [HANGING[name]])
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):  # deaf while it starts; later, it blocks at its end
+            process.wait(0.5)
+        assert ("KeyboardInterrupt" in (tmp_path / "said").read_text()) == (name != "hang-on-start")
+        process.kill()
+        process.wait(1)
+        # Killing the program leaves the proxy.
+        assert [argv[2] for _, argv in machine.processes()] == [HANGING[name]]
+
+
+def test_noise() -> None:
+    with Machine("stdout-noise", "double") as machine:
+        assert machine.run(sign_in("stdout-noise")).stdout.startswith("ping msal.wsl.proxy.exe success\n")
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_new_scenario_holds_from_the_next_call_on(runtime: str) -> None:
+    with Machine("no-network", runtime) as machine:
+        assert "Status_NoNetwork" in machine.run(sign_in("default")).stdout
+        machine.set_scenario("default")
+        machine.clear_journal()
+        assert "interactive token from broker" in machine.run(sign_in("default")).stdout
+        assert calls(machine) == FIRST
+        with pytest.raises(ValueError, match="keyring cannot change"):
+            machine.set_scenario("no-keyring")
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_what_the_runtime_keeps_is_in_the_home_and_never_in_the_clear(tmp_path: Path, runtime: str) -> None:
+    read_account = (
+        "import pymsalruntime as p; c = p.CallbackData(); "
+        "p.read_account_by_id('a0000000-0000-4000-8000-0000000000a1', '78ab0f00-f4eb-4da8-9041-7742460f95ed', "
+        "c.complete); c.signal.wait(); print(c.result.get_error() or c.result.get_account().get_user_name())"
+    )
+    with Machine("default", runtime, home=tmp_path) as machine:
+        machine.run(sign_in("default"))
+        secrets = [line.split()[1].encode() for line in machine.ledger.read_text().splitlines()]
+        files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+        assert secrets
+        assert files
+        assert not [1 for secret in secrets for content in files if secret in content]
+    with Machine("default", runtime, home=tmp_path) as machine:
+        assert machine.run([sys.executable, "-c", read_account]).stdout == "ada@contoso.com\n"
+
+
+LOOK = """
+import glob, json, os, platform, socket, subprocess, sys
+def ask(*command):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+        return done.stdout.strip() or done.returncode
+    except OSError as error:
+        return type(error).__name__
+here = [p for p in ("/.dockerenv", "/mnt/c", "/mnt/wsl", "/proc/sys/fs/binfmt_misc/WSLInterop") if os.path.exists(p)]
+interop = os.environ.get("WSL_INTEROP")
+if interop:
+    socket.socket(socket.AF_UNIX).connect(interop)
+print(json.dumps({
+    "release": platform.uname().release, "uname": ask("uname", "-r"),
+    "version": open("/proc/version").read().split()[2],
+    "proxy path": ask("wslinfo", "--msal-proxy-path", "-n"), "WSL version": ask("wslinfo", "--wsl-version"),
+    "networking": ask("wslinfo", "--networking-mode"), "here": here, "distro": os.environ.get("WSL_DISTRO_NAME"),
+    "proxy": os.path.exists("/mnt/c/Program Files/WSL/msal.wsl.proxy.exe"),
+}))
+"""
+WSL2 = "5.15.167.4-microsoft-standard-WSL2"
+PROXY = "/mnt/c/Program Files/WSL/msal.wsl.proxy.exe"
+MARKS = ["/mnt/c", "/mnt/wsl", "/proc/sys/fs/binfmt_misc/WSLInterop"]
+NOWHERE = "FileNotFoundError"
+
+
+@pytest.mark.parametrize(
+    ("name", "release", "proxy_path", "version", "networking", "marks", "distro", "proxy"),
+    [
+        ("default", WSL2, PROXY, "2.5.10.0", "nat", MARKS, "Debian", True),
+        ("old-wsl", WSL2, 1, "2.3.26.0", "nat", MARKS, "Debian", True),
+        ("no-interop", WSL2, 1, "2.5.10.0", 1, MARKS[:2], "Debian", True),
+        ("wsl1", "4.4.0-19041-Microsoft", 1, "2.5.10.0", "wsl1", MARKS, "Debian", False),
+        ("custom-kernel", "6.6.87-custom", PROXY, "2.5.10.0", "nat", MARKS, "Debian", True),
+        ("docker-on-wsl", WSL2, NOWHERE, NOWHERE, NOWHERE, ["/.dockerenv"], None, False),
+        ("not-wsl", "6.1.0-28-amd64", NOWHERE, NOWHERE, NOWHERE, [], None, False),
+        ("native-linux", "6.1.0-28-amd64", NOWHERE, NOWHERE, NOWHERE, [], None, False),
+    ],
+)
+def test_looks(
+    name: str,
+    release: str,
+    proxy_path: str | int,
+    version: str,
+    networking: str | int,
+    marks: list[str],
+    distro: str | None,
+    proxy: bool,
+) -> None:
+    with Machine(name, "double") as machine:
+        seen = json.loads(machine.run([sys.executable, "-c", LOOK], check=True).stdout)
+    if not Path("/proc/sys/fs/binfmt_misc").is_dir():
+        marks = [mark for mark in marks if "binfmt" not in mark]
+    assert seen == {
+        **{"release": release, "version": release, "uname": release, "proxy path": proxy_path},
+        **{"WSL version": version, "networking": networking, "here": marks, "distro": distro, "proxy": proxy},
+    }
+
+
+def test_a_windows_program_without_interop_is_no_program_of_linux() -> None:
+    with Machine("no-interop", "double") as machine:
+        code = f"import subprocess; subprocess.run([{PROXY!r}])"
+        assert "Exec format error" in machine.run([sys.executable, "-c", code]).stderr
+
+
+def test_the_caller_neither_reaches_in_nor_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "the caller's")
+    hosts, wslinfo = Path("/etc/hosts").read_text(), Path("/usr/bin/wslinfo").exists()
+    with Machine("default", "double") as machine:
+        script = 'echo $AZURE_CLIENT_SECRET $GIVEN; pwd; echo x >> /etc/hosts; touch "$HOME/kept"; cat'
+        done = machine.run(["sh", "-c", script], input="typed", env={"GIVEN": "given"})
+        assert done.stdout == f"given\n{Path.cwd()}\ntyped"
+        assert (machine.home / "kept").exists()
+        assert (Path("/etc/hosts").read_text(), Path("/usr/bin/wslinfo").exists()) == (hosts, wslinfo)
+    assert not machine.home.exists()
+
+
+def test_the_stand_ins_are_trusted_under_their_real_names() -> None:
+    code = (
+        "import urllib.request as r;"
+        "print(r.urlopen('https://login.microsoftonline.com/organizations/v2.0/.well-known/openid-configuration').status)"
+    )
+    with Machine("default", "double") as machine:
+        assert machine.run([sys.executable, "-c", code]).stdout == "200\n"
+        assert machine.journal()[0]["to"] == "entra"
+
+
+def test_another_directory_gets_the_double(tmp_path: Path) -> None:
+    (tmp_path / "pymsalruntime").mkdir()
+    (tmp_path / "pymsalruntime" / "__init__.py").write_text("raise ImportError('not this one')")
+    code = "import pymsalruntime, importlib.metadata as m; print(pymsalruntime.__file__, m.version('pymsalruntime'))"
+    with Machine("default", "double", python=[tmp_path]) as machine:
+        done = machine.run([sys.executable, "-c", code], env={"PYTHONPATH": str(tmp_path)})
+        assert done.stdout == f"{tmp_path}/pymsalruntime/__init__.py 0.20.7\n"
+    assert os.listdir(tmp_path / "pymsalruntime") == ["__init__.py"]
+
+
+def test_a_program_that_takes_too_long_is_killed_and_all_end_with_the_machine() -> None:
+    with Machine("default", "double") as machine:
+        with pytest.raises(subprocess.TimeoutExpired):
+            machine.run(["sleep", "60"], timeout=0.2)
+        assert machine.processes() == []
+        process = machine.popen(["sh", "-c", "setsid sleep 60 & sleep 60"])
+        wait_until(lambda: len(machine.processes()) == 3)
+        left = [pid for pid, _ in machine.processes()]
+    assert process.wait(1) == -signal.SIGKILL
+    assert not [pid for pid in left if Path(f"/proc/{pid}").exists()]
+
+
+def command_line(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "testbed", *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_command_line() -> None:
+    done = command_line(
+        "--runtime", "double", "--scenario", "wsl1", "--", "sh", "-c", "wslinfo --networking-mode; exit 7"
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("wsl1\n", "", 7)
+    assert command_line("--runtime", "double", "--", "sh", "-c", "kill -9 $$").returncode == 128 + 9
+    assert set(SCENARIOS) == {line.split()[0] for line in command_line("--list").stdout.splitlines()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "no COMMAND: put it after --"),
+        (["--scenario", "nowhere", "--", "true"], "no scenario named 'nowhere'"),
+        (["--python", "/nowhere", "--", "true"], "no such directory: /nowhere"),
+    ],
+)
+def test_command_line_refuses_in_one_line(arguments: list[str], problem: str) -> None:
+    done = command_line(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"testbed: {problem}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_terminated_command_line_leaves_nothing(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "testbed",
+        "--runtime",
+        "double",
+        "--",
+        "sh",
+        "-c",
+        f"echo $HOME > {tmp_path}/home; sleep 60",
+    ]
+    process = subprocess.Popen(command, cwd=REPOSITORY)
+    wait_until(lambda: (tmp_path / "home").exists() and (tmp_path / "home").read_text() != "")
+    process.terminate()
+    assert process.wait(10) == 128 + signal.SIGTERM
+    assert not Path((tmp_path / "home").read_text().strip()).parent.exists()
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
