@@ -14,8 +14,10 @@ __all__ = ["BrokerCredential"]
 def __getattr__(name: str) -> Any:
     # Both faces load lazily: az must not pay for the SDK's, nor a program for az's.
     if name == "BrokerCredential":
-        from azext_brokerauth.credential import BrokerCredential
-
+        try:
+            from azext_brokerauth.credential import BrokerCredential
+        except ModuleNotFoundError as error:
+            raise ImportError(f"BrokerCredential: {error}. Run: pip install 'brokerauth[sdk]'") from error
         return BrokerCredential
     if name == "COMMAND_LOADER_CLS":
         from azext_brokerauth.commands import az_commands_loader

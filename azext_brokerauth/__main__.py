@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 
 
@@ -11,15 +12,11 @@ def main(arguments: list[str] | None = None) -> int:
     :param arguments: the words after the program's name; None: those of this process.
     :returns: the exit code.
     """
-    try:
-        from azext_brokerauth.plain import PlainCLI
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("knack", "portalocker"):
-            raise
-        sys.stderr.write(
-            f"brokerauth: the Python package {error.name} is missing. Run: pip install 'brokerauth[cli]'\n"
-        )
+    if missing := [name for name in ("knack", "msal", "portalocker") if importlib.util.find_spec(name) is None]:
+        sys.stderr.write(f"brokerauth: not installed: {', '.join(missing)}. Run: pip install 'brokerauth[cli]'\n")
         return 1
+    from azext_brokerauth.plain import PlainCLI
+
     return PlainCLI().run(sys.argv[1:] if arguments is None else arguments)
 
 

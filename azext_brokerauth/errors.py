@@ -192,8 +192,10 @@ AADSTS_ADVICE: dict[int, Advice] = {
     50011: Advice(
         SignInRefusedError,
         "The application does not have the broker's redirect URI.",
-        "In the app registration add: ms-appx-web://Microsoft.AAD.BrokerPlugin/<client ID>"
-        " (native Linux: https://login.microsoftonline.com/common/oauth2/nativeclient)",
+        "In the app registration, under Mobile and desktop applications, add the redirect URI"
+        " ms-appx-web://Microsoft.AAD.BrokerPlugin/<client ID> (WSL and Windows),"
+        " https://login.microsoftonline.com/common/oauth2/nativeclient (native Linux),"
+        " msauth.com.msauth.unsignedapp://auth (macOS).",
     ),
     7000218: Advice(
         SignInRefusedError,

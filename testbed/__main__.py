@@ -29,7 +29,9 @@ def main(arguments: list[str]) -> int:
             signal.signal(number, _leave)
         python = interpreter_of(command[0])
         runtime = options.runtime or default_runtime(python or sys.executable)
-        directories = [*options.python, *(site_packages_of(python) if python else [])]
+        # An az of its own folder keeps its extensions, the runtime among them, beside itself.
+        extensions = Path(command[0]).resolve().parent.glob("cliextensions/*")
+        directories = [*options.python, *extensions, *(site_packages_of(python) if python else [])]
         with Machine(options.scenario, runtime, options.home, options.journal, directories) as machine:
             return _run(machine, command)
     except (MachineError, ValueError, OSError) as problem:

@@ -22,6 +22,7 @@ from azext_brokerauth.broker.messages import (
     Log,
     Message,
     MessageError,
+    Step,
     Trouble,
     decode,
     encode,
@@ -108,7 +109,10 @@ class _Server:
                 raise MessageError(f"a {type(message).__name__} is not a request")
             self._pending.add(number)
             self._last_request = time.monotonic()
-            threading.Thread(target=self._answer, args=(number, message), daemon=True).start()
+            if sys.platform == "darwin" and message.step is Step.PROMPT:
+                self._answer(number, message)  # macOS shows windows from the main thread only
+            else:
+                threading.Thread(target=self._answer, args=(number, message), daemon=True).start()
 
     def send(self, number: int, message: Message) -> None:
         line = encode(number, message)
