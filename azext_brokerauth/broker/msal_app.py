@@ -20,9 +20,9 @@ HTTP_TIMEOUT = 10
 class NoTokenError(Exception):
     """There is no token, for the reason in ``failure``."""
 
-    def __init__(self, trouble: Trouble, text: str) -> None:
+    def __init__(self, trouble: Trouble, text: str, correlation_id: str = "") -> None:
         super().__init__(text)
-        self.failure = Failure(trouble, text)
+        self.failure = Failure(trouble, text, correlation_id)
 
 
 def build(app: App) -> msal.PublicClientApplication:
@@ -125,9 +125,8 @@ def _msal_account(ask: Ask) -> dict[str, str]:
 
 def _to_answer(application: msal.PublicClientApplication, result: dict[str, Any], app: App) -> Answer:
     if "access_token" not in result:
-        raise NoTokenError(
-            Trouble.REFUSED, str(result.get("error_description") or result.get("error") or "no reason given")
-        )
+        reason = str(result.get("error_description") or result.get("error") or "no reason given")
+        raise NoTokenError(Trouble.REFUSED, reason, _correlation_id(result))
     if result.get("token_source") != "broker":
         raise NoTokenError(Trouble.NOT_THE_BROKER, f"MSAL's token came from {result.get('token_source')!r}.")
     claims = result.get("id_token_claims") or {}
@@ -149,6 +148,14 @@ def _to_answer(application: msal.PublicClientApplication, result: dict[str, Any]
             authority=app.authority,
         ),
     )
+
+
+def _correlation_id(result: dict[str, Any]) -> str:
+    """Under which the broker and Entra logged the request; MSAL tells it in the runtime's telemetry only."""
+    try:
+        return str(json.loads(result["msal_telemetry"])["msalruntime_telemetry"]["correlation_id"])
+    except (KeyError, TypeError, ValueError):
+        return ""
 
 
 def _client_info(text: str | None) -> tuple[str, str]:

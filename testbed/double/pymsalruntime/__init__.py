@@ -164,6 +164,8 @@ class MSALRuntimeAuthParameters:
 
 
 class _Result:
+    correlation_id = ""
+
     def __init__(self, error: MSALRuntimeError | None = None) -> None:
         self._error = error
 
@@ -171,7 +173,7 @@ class _Result:
         return self._error
 
     def get_telemetry_data(self) -> dict[str, str]:
-        return {}
+        return {"correlation_id": self.correlation_id} if self.correlation_id else {}
 
 
 class MSALRuntimeAuthResult(_Result):
@@ -281,13 +283,13 @@ def signin(
                 raise
             return _acquire("acquireTokenInteractively", auth_params, correlationId, hint=accountHint)
 
-    return _in_background(_as_result(sign_in), callback)
+    return _in_background(_as_result(sign_in, correlationId), callback)
 
 
 def signin_silently(
     auth_params: MSALRuntimeAuthParameters, correlationId: str, callback: Callable[[MSALRuntimeAuthResult], None]
 ) -> MSALRuntimeAsyncHandle:
-    return _in_background(_as_result(lambda: _sign_in_silently(auth_params, correlationId)), callback)
+    return _in_background(_as_result(lambda: _sign_in_silently(auth_params, correlationId), correlationId), callback)
 
 
 def signin_interactively(
@@ -300,7 +302,7 @@ def signin_interactively(
     def sign_in() -> dict[str, Any]:
         return _acquire("acquireTokenInteractively", auth_params, correlationId, hint=accountHint)
 
-    return _in_background(_as_result(sign_in), callback)
+    return _in_background(_as_result(sign_in, correlationId), callback)
 
 
 def signout_silently(
@@ -354,7 +356,7 @@ def acquire_token_silently(
         return _acquire("acquireTokenSilently", auth_params, correlationId, account)
 
     _check_account(account)
-    return _in_background(_as_result(acquire), callback)
+    return _in_background(_as_result(acquire, correlationId), callback)
 
 
 def acquire_token_interactively(
@@ -368,7 +370,7 @@ def acquire_token_interactively(
         return _acquire("acquireTokenInteractively", auth_params, correlationId, account)
 
     _check_account(account)
-    return _in_background(_as_result(acquire), callback)
+    return _in_background(_as_result(acquire, correlationId), callback)
 
 
 def register_logging_callback(callback: Callable[[str, LogLevel], None]) -> MSALRuntimeLogCallbackHandle:
@@ -592,12 +594,14 @@ def _keyring() -> Iterator[dict[str, Any]]:
             file.write(after)
 
 
-def _as_result(acquire: Callable[[], dict[str, Any]]) -> Callable[[], MSALRuntimeAuthResult]:
+def _as_result(acquire: Callable[[], dict[str, Any]], correlation_id: str) -> Callable[[], MSALRuntimeAuthResult]:
     def result() -> MSALRuntimeAuthResult:
         try:
-            return MSALRuntimeAuthResult(acquire())
+            outcome = MSALRuntimeAuthResult(acquire())
         except MSALRuntimeError as error:
-            return MSALRuntimeAuthResult(error=error)
+            outcome = MSALRuntimeAuthResult(error=error)
+        outcome.correlation_id = correlation_id
+        return outcome
 
     return result
 
