@@ -18,6 +18,7 @@ CODE = "0.AXo.short-code"
         (f"GET /?code={CODE}&state=1", CODE),
         (f'{{"client_info": "{CODE}"}}', CODE),
         (f"device_code={CODE}", CODE),
+        (f"{{'code': '{CODE}'}}", CODE),
         (f"a{JWT[1:]}... eyJ0.{JWT}", JWT),
     ],
 )
@@ -27,7 +28,8 @@ def test_tokens_and_codes_are_taken_out(text, secret):
 
 def test_what_a_person_needs_to_find_the_fault_stays():
     text = (
-        "Status_InteractionRequired tag 529117665 correlation 0e0ac1de-0000-4000-8000-000000000001 "
+        "Status_InteractionRequired, Error code: 3399614473, Tag: 529117665 "
+        "correlation 0e0ac1de-0000-4000-8000-000000000001 "
         "https://login.microsoftonline.com/organizations/v2.0/.well-known/openid-configuration "
         "/usr/lib/python3/dist-packages/azext_brokerauth/broker/msal_app.py AADSTS53003"
     )
