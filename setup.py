@@ -26,7 +26,7 @@ setup(
     author="The brokerauth contributors",
     license="MIT",
     python_requires=">=3.10",
-    packages=["azext_brokerauth", "azext_brokerauth.azcli", "azext_brokerauth.broker"],
+    packages=["azext_brokerauth", "azext_brokerauth.aio", "azext_brokerauth.azcli", "azext_brokerauth.broker"],
     package_data={"azext_brokerauth": ["azext_metadata.json", "py.typed"]},
     install_requires=[RUNTIME],
     extras_require={

@@ -15,6 +15,7 @@ from azext_brokerauth import errors, settings
 from azext_brokerauth.accounts import AccountStore, Records
 from azext_brokerauth.broker.messages import Account
 from azext_brokerauth.cache import Token
+from azext_brokerauth.redaction import redact
 from azext_brokerauth.settings import SHARED_TENANTS
 from azext_brokerauth.tokens import Prompt, TokenRequest, Tokens, Window
 
@@ -112,61 +113,66 @@ class CredentialBase:
             settings.check(self._arguments)
         except errors.InvalidInputError as error:
             raise ValueError(str(error)) from error
+        self._disable_interactive_fallback = disable_interactive_fallback
         self._prompt = (
             Prompt.NEVER if disable_automatic_authentication or disable_interactive_fallback else Prompt.IF_NEEDED
         )
         self._allowed_tenants = frozenset(tenant.lower() for tenant in additionally_allowed_tenants)
         self._use_default_account = use_default_broker_account
         self._disable_instance_discovery = disable_instance_discovery
-        self._personal_logs = enable_support_logging
+        self._support_logging = enable_support_logging
         self._window = Window(parent_window_handle or 0, enable_msa_passthrough)
-        self._opened: Tokens | None = None
         self._closed = False
-        self._warned = False
+        self._unready_level = logging.WARNING
 
     def _tokens(self) -> Tokens:
         if self._opened is None:
             chosen = settings.load(self._arguments)
             store = AccountStore(settings.config_directory())
-            self._opened = Tokens(
+            opened = Tokens(
                 chosen,
                 records=store.read if self._account is None else Records,
                 window=self._window,
                 disable_instance_discovery=self._disable_instance_discovery,
+                enable_pii_log=self._support_logging,
             )
-        return self._opened
+            # Threads may meet here, and a lock could be held by one that a fork leaves behind. Only one of them sets
+            # it; what the others made holds nothing yet.
+            self.__dict__.setdefault("_tokens_in_use", opened)
+        return self._opened or opened
 
-    def _begin(self, method: str, scopes: tuple[str, ...], options: Mapping[str, Any], prompt: Prompt) -> Future[Token]:
+    @property
+    def _opened(self) -> Tokens | None:
+        return cast("Tokens | None", self.__dict__.get("_tokens_in_use"))
+
+    def _begin(self, scopes: tuple[str, ...], options: Mapping[str, Any], prompt: Prompt) -> Future[Token]:
         """Start one acquisition.
 
-        :raises ValueError: no scope, or one with characters that no scope has.
-        :raises ~azure.core.exceptions.ClientAuthenticationError: as documented for ``get_token``.
+        :raises ~azext_brokerauth.errors.BrokerAuthError: it cannot be started.
         """
-        for scope in scopes:
-            _check_scope(scope)
-        if not scopes:
-            raise ValueError(f"{type(self).__name__}.{method} needs at least one scope")
-        try:
-            if self._closed:
-                raise errors.ClosedError("This credential was closed.", remedy="Make a new one.")
-            tokens = self._tokens()
-            request = TokenRequest(
-                scopes,
-                tenant=self._tenant(options.get("tenant_id"), tokens.settings.tenant_id),
-                claims=options.get("claims") or "",
-                enable_cae=bool(options.get("enable_cae")),
-                account=self._account,
-            )
-            return tokens.begin(request, prompt)
-        except errors.BrokerAuthError as error:
-            raise self._translated(method, error, scopes, options) from error
+        if self._closed:
+            raise errors.ClosedError("This credential was closed.", remedy="Make a new one.")
+        tokens = self._tokens()
+        request = TokenRequest(
+            scopes or (_arm_scope(tokens.settings.authority),),
+            tenant=self._tenant(options.get("tenant_id"), tokens.settings.tenant_id),
+            claims=options.get("claims") or "",
+            enable_cae=bool(options.get("enable_cae")),
+            account=self._account,
+            pop=_pop(options.get("pop")),
+        )
+        return tokens.begin(request, prompt)
+
+    def _abandon(self, future: Future[Token] | None) -> None:
+        if self._opened is not None and future is not None:
+            self._opened.abandon(future)
 
     def _tenant(self, wanted: str | None, own: str) -> str:
         """The tenant for one request, by azure-identity's rules (``additionally_allowed_tenants``)."""
         if not wanted or wanted.lower() == own:
             return own
         if os.environ.get("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"):
-            _LOGGER.info("Another tenant was asked for, but AZURE_IDENTITY_DISABLE_MULTITENANTAUTH is set.")
+            _LOGGER.info("Tenant %s was asked for, but only %s is used: multi-tenant sign-in is off.", wanted, own)
             return own
         try:
             wanted = settings.tenant(wanted)
@@ -180,62 +186,45 @@ class CredentialBase:
             remedy="Add it, or '*', to additionally_allowed_tenants when creating the credential.",
         )
 
-    def _finished(self, method: str, token: Token) -> AccessTokenInfo:
-        # Whoever answered first stays this credential's account, so that a choice in the picker holds for all scopes.
-        self._account = token.account
+    def _finished(self, method: str, token: Token) -> Token:
+        if self._account is None or method == "authenticate":
+            # Whoever answered first stays this credential's account, so that a choice in the picker holds for all
+            # scopes.
+            self._account = token.account
         _LOGGER.info("%s.%s succeeded", type(self).__name__, method)
         _LOGGER.debug("%s.%s: token of %s", type(self).__name__, method, token.account.username)
-        return AccessTokenInfo(token.value, token.expires_on, token_type=token.token_type, refresh_on=token.refresh_on)
+        return token
 
     def _translated(
-        self, method: str, error: BaseException, scopes: tuple[str, ...], options: Mapping[str, Any]
+        self, method: str, error: Exception, scopes: tuple[str, ...], options: Mapping[str, Any]
     ) -> Exception:
-        """The azure-core or azure-identity error that tells a chain the right thing."""
+        """The azure-core or azure-identity error that tells a chain the right thing, after a line in the log."""
         from azure.core.exceptions import ClientAuthenticationError
         from azure.identity import AuthenticationRequiredError, CredentialUnavailableError
 
         name = type(self).__name__
-        if not isinstance(error, errors.BrokerAuthError):
-            _LOGGER.warning("%s.%s failed: %s", name, method, type(error).__name__)
-            return ClientAuthenticationError(message=f"{name}: an unexpected {type(error).__name__}: {error}")
-        message = f"{name}: {error} {error.remedy}".rstrip()
+        if isinstance(error, errors.BrokerAuthError):
+            message = f"{name}: {error} {error.remedy}".rstrip()
+        else:
+            message = f"{name}: an unexpected {type(error).__name__}: {redact(str(error), personal=False)}"
+        level, translated = logging.WARNING, ClientAuthenticationError(message=message)
         if isinstance(error, errors.BrokerOffError):
-            _LOGGER.info("%s.%s: %s", name, method, message)
-            return CredentialUnavailableError(message=message)
-        if isinstance(error, errors.BrokerNotReadyError):
-            tokens = self._opened
-            if tokens is not None and tokens.settings.require_broker:
-                _LOGGER.warning("%s.%s failed: %s", name, method, message)
-                return ClientAuthenticationError(message=message)
-            _LOGGER.log(logging.DEBUG if self._warned else logging.WARNING, "%s.%s: %s", name, method, message)
-            self._warned = True
-            return CredentialUnavailableError(message=message)
-        _LOGGER.warning("%s.%s failed: %s", name, method, message)
-        if isinstance(error, errors.InteractionRequiredError):
-            return AuthenticationRequiredError(scopes, message=message, claims=options.get("claims"))
-        return ClientAuthenticationError(message=message)
+            level, translated = logging.INFO, CredentialUnavailableError(message=message)
+        elif isinstance(error, errors.BrokerNotReadyError):
+            if not (self._opened and self._opened.settings.require_broker):
+                # One warning says what is broken; a chain asks again and again.
+                level, translated = self._unready_level, CredentialUnavailableError(message=message)
+                self._unready_level = logging.DEBUG
+        elif isinstance(error, errors.InteractionRequiredError):
+            translated = AuthenticationRequiredError(scopes, message=message, claims=options.get("claims"))
+        _LOGGER.log(level, "%s.%s failed: %s", name, method, redact(message, personal=not self._support_logging))
+        return translated
 
-    def _authentication(self, scopes: Iterable[str] | None) -> tuple[tuple[str, ...], Prompt]:
-        """Scopes and prompt of ``authenticate``: a window, unless Windows' default account is chosen beforehand."""
-        wanted = tuple(scopes or ())
-        if not wanted:
-            host = self._tokens().settings.authority
-            if host not in _ARM_SCOPES:
-                raise ValueError(f"authenticate needs scopes for the authority {host}")
-            wanted = (_ARM_SCOPES[host],)
-        return wanted, Prompt.IF_NEEDED if self._use_default_account else Prompt.SELECT_ACCOUNT
-
-    def _record(self) -> AuthenticationRecord:
-        from azure.identity import AuthenticationRecord
-
-        account = cast(Account, self._account)
-        return AuthenticationRecord(
-            tenant_id=account.tenant,
-            client_id=account.client_id,
-            authority=account.authority,
-            home_account_id=account.home_account_id,
-            username=account.username,
-        )
+    def _authentication_prompt(self) -> Prompt:
+        """The prompt of ``authenticate``: a window, unless Windows' default account is chosen beforehand."""
+        if self._disable_interactive_fallback:
+            return Prompt.NEVER
+        return Prompt.IF_NEEDED if self._use_default_account else Prompt.SELECT_ACCOUNT
 
     def _shut(self) -> None:
         self._closed = True
@@ -261,7 +250,8 @@ class BrokerCredential(CredentialBase):
     :keyword additionally_allowed_tenants: tenants besides ``tenant_id`` that may be asked for; "*" for any.
     :paramtype additionally_allowed_tenants: list[str]
     :keyword bool disable_instance_discovery: trust an authority that Microsoft does not know.
-    :keyword bool enable_support_logging: let user names appear in DEBUG logs. Tokens never do.
+    :keyword bool enable_support_logging: let user names appear in logs, and let the broker's messages tell what they
+        otherwise call "(pii)". Tokens never appear.
     :keyword int parent_window_handle: window that the prompt belongs to. Default: the console's.
     :keyword bool use_default_broker_account: let :meth:`authenticate` take Windows' default account without a window.
         ``get_token`` always tries it first.
@@ -300,9 +290,8 @@ class BrokerCredential(CredentialBase):
             to do.
         :raises ValueError: no scope, or an invalid one.
         """
-        options = {"claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae, **kwargs}
-        token = self._get("get_token", scopes, options, self._prompt)
-        return AccessToken(token.token, token.expires_on)
+        options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
+        return access_token(self._get("get_token", scopes, options, self._prompt))
 
     def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """Request an access token for `scopes`. Called by Azure SDK clients.
@@ -314,7 +303,7 @@ class BrokerCredential(CredentialBase):
         :rtype: ~azure.core.credentials.AccessTokenInfo
         :raises: as :meth:`get_token`.
         """
-        return self._get("get_token_info", scopes, options or {}, self._prompt)
+        return access_token_info(self._get("get_token_info", scopes, options or {}, self._prompt))
 
     def authenticate(
         self,
@@ -336,10 +325,9 @@ class BrokerCredential(CredentialBase):
         :rtype: ~azure.identity.AuthenticationRecord
         :raises: as :meth:`get_token`.
         """
-        wanted, prompt = self._authentication(scopes)
-        options = {"claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae, **kwargs}
-        self._get("authenticate", wanted, options, prompt)
-        return self._record()
+        options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
+        token = self._get("authenticate", tuple(scopes or ()), options, self._authentication_prompt())
+        return authentication_record(token.account)
 
     def close(self) -> None:
         """End the broker's process. The credential cannot be used afterwards."""
@@ -351,20 +339,49 @@ class BrokerCredential(CredentialBase):
     def __exit__(self, *args: object) -> None:
         self.close()
 
-    def _get(self, method: str, scopes: tuple[str, ...], options: Mapping[str, Any], prompt: Prompt) -> AccessTokenInfo:
-        future = self._begin(method, scopes, options, prompt)
+    def _get(self, method: str, scopes: tuple[str, ...], options: Mapping[str, Any], prompt: Prompt) -> Token:
+        check_scopes(method, scopes)
+        future: Future[Token] | None = None
         try:
+            future = self._begin(scopes, options, prompt)
             return self._finished(method, future.result())
-        except KeyboardInterrupt:
-            self._tokens().abandon(future)
-            raise
         except Exception as error:
             raise self._translated(method, error, scopes, options) from error
+        except BaseException:  # Ctrl-C
+            self._abandon(future)
+            raise
 
 
-def _check_scope(scope: str) -> None:
-    if not scope or not all(c.isascii() and (c.isalnum() or c in "_-.:/") for c in scope):
-        raise ValueError(f"{scope!r} is not a scope: only letters, digits and . - _ : / can be in one")
+def check_scopes(method: str, scopes: tuple[str, ...]) -> None:
+    """:raises ValueError: there is none where one is needed, or one has characters that no scope has."""
+    if not scopes and method != "authenticate":
+        raise ValueError(f"{method} needs at least one scope")
+    for scope in scopes:
+        if not scope or not all(c.isascii() and (c.isalnum() or c in "_-.:/") for c in scope):
+            raise ValueError(f"{scope!r} is not a scope: only letters, digits and . - _ : / can be in one")
+
+
+def access_token(token: Token) -> AccessToken:
+    """The token as ``get_token`` gives it."""
+    return AccessToken(token.value, token.expires_on)
+
+
+def access_token_info(token: Token) -> AccessTokenInfo:
+    """The token as ``get_token_info`` gives it."""
+    return AccessTokenInfo(token.value, token.expires_on, token_type=token.token_type, refresh_on=token.refresh_on)
+
+
+def authentication_record(account: Account) -> AuthenticationRecord:
+    """The account as ``authenticate`` gives it."""
+    from azure.identity import AuthenticationRecord
+
+    return AuthenticationRecord(
+        tenant_id=account.tenant,
+        client_id=account.client_id,
+        authority=account.authority,
+        home_account_id=account.home_account_id,
+        username=account.username,
+    )
 
 
 def _account_of(record: AuthenticationRecord) -> Account:
@@ -379,4 +396,20 @@ def _account_of(record: AuthenticationRecord) -> Account:
     )
 
 
-__all__ = ["BrokerCredential", "CredentialBase"]
+def _arm_scope(authority: str) -> str:
+    if authority not in _ARM_SCOPES:
+        raise errors.InvalidInputError(f"authenticate needs scopes for the authority {authority}.")
+    return _ARM_SCOPES[authority]
+
+
+def _pop(asked: object) -> tuple[str, ...]:
+    """HTTP method, URL and nonce, under the names that azure-identity-broker gives them."""
+    names = ("resource_request_method", "resource_request_url", "nonce")
+    if not asked:
+        return ()
+    if not isinstance(asked, Mapping) or not all(asked.get(name) for name in names):
+        raise errors.InvalidInputError(f"The option 'pop' needs {', '.join(names)}: MSAL has no other kind of PoP.")
+    return tuple(str(asked[name]) for name in names)
+
+
+__all__ = ["BrokerCredential"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import time
 import weakref
@@ -17,6 +18,7 @@ from azext_brokerauth.accounts import Records
 from azext_brokerauth.broker.messages import Account, Answer, App, Ask, Done, Failure, Step, Trouble
 from azext_brokerauth.broker.process import Broker, BrokerProcess
 from azext_brokerauth.cache import RETRY, Age, Key, MemoryCache, Token, age
+from azext_brokerauth.redaction import redact
 from azext_brokerauth.settings import SHARED_TENANTS, Settings
 from azext_brokerauth.wsl import Kind, Machine, detect
 
@@ -42,6 +44,8 @@ class TokenRequest:
     :param enable_cae: declare the capability for continuous access evaluation (``CP1``).
     :param username: whose token; empty for the account in use.
     :param account: whose token, when the caller keeps the record itself.
+    :param pop: HTTP method, URL and nonce for a proof-of-possession token; empty for a bearer token. It belongs to one
+        request, so it is never cached.
     """
 
     scopes: tuple[str, ...]
@@ -50,6 +54,7 @@ class TokenRequest:
     enable_cae: bool = False
     username: str = ""
     account: Account | None = None
+    pop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,26 @@ class Window:
 
     handle: int = 0
     enable_msa_passthrough: bool = False
+
+
+def check_authority(authority: str, tenant: str) -> None:
+    """See that MSAL would use the broker for an authority (``ClientApplication._decide_broker``).
+
+    :raises SignInRefusedError: it would not, and would open a browser instead.
+    """
+    reason = ""
+    if tenant == "adfs":
+        reason = "AD FS"
+    elif re.search(r"\.b2clogin\.(com|cn|us|de)$", authority):
+        reason = "Azure AD B2C"
+    elif authority.endswith(".ciamlogin.com"):
+        reason = "Microsoft Entra External ID"
+    if reason:
+        raise errors.SignInRefusedError(
+            f"{authority}/{tenant} is an authority of {reason}, for which MSAL never uses the account broker."
+            " Nothing was attempted.",
+            remedy="Sign in there with a credential that opens a browser, such as InteractiveBrowserCredential.",
+        )
 
 
 def broker_flags(settings: Settings, machine: Machine) -> dict[str, bool]:
@@ -106,11 +131,15 @@ def broker_flags(settings: Settings, machine: Machine) -> dict[str, bool]:
     raise errors.BrokerOffError(message, remedy="Sign in with az login, or run this under WSL 2 itself.")
 
 
+_Name = tuple[Key, str, tuple[str, ...], Prompt]
+
+
 class _Flight:
     """One acquisition, and everybody who waits for it."""
 
     def __init__(self, ask: Callable[[_Flight], None]) -> None:
         self.future: Future[Token] = Future()
+        self.future.set_running_or_notify_cancel()  # one who stops waiting cannot cancel it for the others
         self.waiting = 0
         self.prompt: BrokerProcess | None = None
         self.thread = threading.Thread(target=ask, args=(self,), daemon=True, name="brokerauth-token")
@@ -124,6 +153,7 @@ class Tokens:
     :keyword records: gives the accounts signed in through us, read anew for each acquisition.
     :keyword window: how prompts are shown.
     :keyword disable_instance_discovery: trust an authority that Microsoft does not know.
+    :keyword enable_pii_log: let error messages of the broker tell what it otherwise writes as ``(pii)``.
     :keyword broker: asks the broker.
     :keyword clock: gives epoch seconds.
     """
@@ -136,6 +166,7 @@ class Tokens:
         records: Callable[[], Records] = Records,
         window: Window | None = None,
         disable_instance_discovery: bool = False,
+        enable_pii_log: bool = False,
         broker: Broker | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -144,6 +175,7 @@ class Tokens:
         self._records = records
         self._window = window or Window()
         self._disable_instance_discovery = disable_instance_discovery
+        self._enable_pii_log = enable_pii_log
         self._new_broker: Callable[[], Broker] = (lambda: broker) if broker else Broker
         self._clock = clock
         self._closed = False
@@ -155,7 +187,7 @@ class Tokens:
         self._lock = threading.Lock()
         self._cache = MemoryCache()
         self._retry_after: dict[Key, float] = {}
-        self._flights: dict[tuple[Key, str, Prompt], _Flight] = {}
+        self._flights: dict[_Name, _Flight] = {}
         self._broker = self._new_broker()
 
     def get(self, request: TokenRequest, prompt: Prompt) -> Token:
@@ -185,24 +217,42 @@ class Tokens:
         :raises BrokerOffError, BrokerNotReadyError, ClosedError: as :meth:`get`; all other errors come with the future.
         """
         app = self._app(request)
+        check_authority(app.authority, app.tenant)
+        if request.pop and (app.enable_broker_on_wsl or app.enable_broker_on_linux):
+            raise errors.SignInRefusedError(
+                "MSAL has no proof of possession (PoP) on Linux and WSL: its tokens are bearer tokens.",
+                remedy="Ask without the option 'pop'.",
+            )
         account, username = self._whose(request)
         key = Key(app, frozenset(request.scopes), account.home_account_id if account else username.lower())
         with self._lock:
             if self._closed:
                 raise errors.ClosedError("This was closed and cannot give tokens any more.", remedy="Make a new one.")
-            name = (key, request.claims, prompt)
-            flight = self._flights.get(name)
-            if not request.claims and prompt is not Prompt.SELECT_ACCOUNT:
-                now = self._clock()
+            now = self._clock()
+            token = None
+            if not request.claims and not request.pop and prompt is not Prompt.SELECT_ACCOUNT:
                 token = self._cache.get(key, now)
-                if token and self._good_enough(
-                    token, now, renewing=flight is not None, retry=self._retry_after.get(key, 0.0)
-                ):
-                    done: Future[Token] = Future()
-                    done.set_result(token)
-                    return done
+                if token and age(token, now) is Age.ADVISORY:
+                    # Nobody is shown a window for the sake of a token that is still good for minutes.
+                    prompt = Prompt.NEVER
+            name = (key, request.claims, request.pop, prompt)
+            flight = self._flights.get(name)
+            if token and self._good_enough(
+                token, now, renewing=flight is not None, retry=self._retry_after.get(key, 0.0)
+            ):
+                done: Future[Token] = Future()
+                done.set_result(token)
+                return done
             if flight is None:
-                ask = Ask(Step.SILENT, app, tuple(request.scopes), request.claims, account, login_hint=username)
+                ask = Ask(
+                    Step.SILENT,
+                    app,
+                    tuple(request.scopes),
+                    request.claims,
+                    account,
+                    login_hint=username,
+                    pop=request.pop,
+                )
                 flight = _Flight(lambda flight: self._fly(name, flight, ask, prompt))
                 self._flights[name] = flight
                 flight.thread.start()
@@ -212,11 +262,13 @@ class Tokens:
     def abandon(self, future: Future[Token]) -> None:
         """Say that a caller no longer waits. A prompt that nobody waits for is taken away."""
         with self._lock:
-            for flight in self._flights.values():
+            for flight in list(self._flights.values()):
                 if flight.future is future:
                     flight.waiting -= 1
                     if flight.waiting == 0 and flight.prompt is not None:
-                        flight.prompt.end()
+                        self._land(flight)
+                        # Not here: ending takes a while, and this may be an event loop's thread.
+                        threading.Thread(target=flight.prompt.end, daemon=True).start()
 
     def sign_out(self, account: Account) -> None:
         """Have the broker forget the account for its application.
@@ -258,6 +310,7 @@ class Tokens:
             capabilities=("CP1",) if request.enable_cae else (),
             disable_instance_discovery=self._disable_instance_discovery,
             enable_msa_passthrough=self._window.enable_msa_passthrough,
+            enable_pii_log=self._enable_pii_log,
         )
 
     def _whose(self, request: TokenRequest) -> tuple[Account | None, str]:
@@ -268,7 +321,7 @@ class Tokens:
         account = self._records().find(username, client_id=self.settings.client_id, authority=self.settings.authority)
         return account, account.username if account else username
 
-    def _fly(self, name: tuple[Key, str, Prompt], flight: _Flight, ask: Ask, prompt: Prompt) -> None:
+    def _fly(self, name: _Name, flight: _Flight, ask: Ask, prompt: Prompt) -> None:
         key = name[0]
         outcome: Token | BaseException
         try:
@@ -278,20 +331,27 @@ class Tokens:
         with self._lock:
             now = self._clock()
             if isinstance(outcome, Token):
-                self._cache.put(key, outcome, now)
-                # Whoever answered is asked for by name from now on.
-                self._cache.put(replace(key, account=outcome.account.home_account_id), outcome, now)
-                self._retry_after.pop(key, None)
-            elif not ask.claims and (token := self._cache.get(key, now)):
-                _LOGGER.warning("Renewing a token failed; going on with the one that is still valid: %s", outcome)
+                # Whoever answered is asked for by name from now on. After the picker, the key may name another.
+                keys = {replace(key, account=outcome.account.home_account_id)}
+                for answered in set() if ask.pop else keys if prompt is Prompt.SELECT_ACCOUNT else {key, *keys}:
+                    self._cache.put(answered, outcome, now)
+                    # The runtime has a cache of its own, and may give the same old token again.
+                    self._retry_after[answered] = 0.0 if age(outcome, now) is Age.FRESH else now + RETRY
+            elif not ask.claims and not ask.pop and (token := self._cache.get(key, now)):
+                _LOGGER.warning(
+                    "Renewing a token failed; going on with the one that is still valid: %s", redact(str(outcome))
+                )
                 self._retry_after[key] = now + RETRY
                 outcome = token
-            if self._flights.get(name) is flight:
-                del self._flights[name]
+            self._land(flight)
         if isinstance(outcome, Token):
             flight.future.set_result(outcome)
         else:
             flight.future.set_exception(outcome)
+
+    def _land(self, flight: _Flight) -> None:
+        """Who asks from now on gets an acquisition of its own."""
+        self._flights = {name: other for name, other in self._flights.items() if other is not flight}
 
     def _acquire(self, flight: _Flight, ask: Ask, prompt: Prompt) -> Token:
         if prompt is not Prompt.SELECT_ACCOUNT:
@@ -334,6 +394,10 @@ class Tokens:
         def started(process: BrokerProcess) -> None:
             with self._lock:
                 flight.prompt = process
+                if flight.waiting > 0:
+                    return
+                self._land(flight)
+            process.end()
 
         ask = replace(
             ask,
@@ -342,7 +406,13 @@ class Tokens:
             login_hint="" if select_account else ask.login_hint,
             window=self._window.handle,
         )
-        token = self._check(self._broker.prompt(ask, self.settings.prompt_timeout, started))
+        try:
+            token = self._check(self._broker.prompt(ask, self.settings.prompt_timeout, started))
+        except errors.InteractionRequiredError as error:
+            # The person was asked, and that did not help: a refusal, at which a chain of credentials must stop.
+            raise errors.SignInRefusedError(
+                error.message, remedy=error.remedy, diagnostics=error.diagnostics
+            ) from error
         return token if select_account else self._same_account(token, ask)
 
     def _check(self, reply: Answer | Done | Failure) -> Token:
@@ -350,7 +420,15 @@ class Tokens:
             raise _error(reply)
         if not isinstance(reply, Answer):
             raise errors.BrokerFailedError("The broker's process gave no token.", remedy="Try again.")
-        return Token(reply.access_token, reply.expires_on, reply.token_type, "broker", reply.tenant, reply.account)
+        return Token(
+            reply.access_token,
+            reply.expires_on,
+            reply.token_type,
+            "broker",
+            reply.tenant,
+            reply.account,
+            reply.refresh_on,
+        )
 
     @staticmethod
     def _same_account(token: Token, ask: Ask) -> Token:

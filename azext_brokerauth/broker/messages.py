@@ -49,6 +49,7 @@ class App:
     :param authority: host name of the authority.
     :param tenant: tenant ID, domain, or ``organizations``, ``common``, ``consumers``.
     :param capabilities: client capabilities, such as ``CP1`` for continuous access evaluation.
+    :param enable_pii_log: let the runtime say what it otherwise writes as ``(pii)`` (MSAL's parameter).
     """
 
     client_id: str
@@ -61,6 +62,7 @@ class App:
     capabilities: tuple[str, ...] = ()
     disable_instance_discovery: bool = False
     enable_msa_passthrough: bool = False
+    enable_pii_log: bool = False
 
 
 class Step(Enum):
@@ -85,6 +87,8 @@ class Ask:
     :param login_hint: whom to offer first in the window.
     :param select_account: show the account picker even when an account is at hand.
     :param window: the handle of the window that the prompt belongs to; 0: the console's.
+    :param pop: HTTP method, URL and nonce of the request that a proof-of-possession token is for; empty for a bearer
+        token.
     """
 
     step: Step
@@ -95,6 +99,7 @@ class Ask:
     login_hint: str = ""
     select_account: bool = False
     window: int = 0
+    pop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ class Answer:
     :param access_token: the token; never shown in ``repr``.
     :param expires_on: epoch seconds.
     :param tenant: the tenant that issued it.
+    :param refresh_on: epoch seconds from which the issuer wants it renewed; None when it did not say.
     """
 
     access_token: str = field(repr=False)
@@ -111,6 +117,7 @@ class Answer:
     token_type: str
     tenant: str
     account: Account
+    refresh_on: int | None = None
 
 
 class Trouble(Enum):
@@ -212,6 +219,7 @@ def _build(kind: type[Message], fields: dict[str, Any]) -> Message:
         app = fields["app"]
         fields["app"] = App(**{**app, "capabilities": tuple(app["capabilities"])})
         fields["scopes"] = tuple(fields["scopes"])
+        fields["pop"] = tuple(fields["pop"])
         fields["step"] = Step(fields["step"])
     if fields.get("account"):
         fields["account"] = Account(**fields["account"])

@@ -12,6 +12,8 @@ import msal
 import requests
 
 from azext_brokerauth.broker.messages import Account, Answer, App, Ask, Done, Failure, Step, Trouble
+from azext_brokerauth.redaction import redact
+from azext_brokerauth.settings import SHARED_TENANTS
 
 HTTP_TIMEOUT = 10
 """Seconds for each read of the authority's metadata; the broker's own calls have the parent's deadline instead."""
@@ -22,7 +24,7 @@ class NoTokenError(Exception):
 
     def __init__(self, trouble: Trouble, text: str, correlation_id: str = "") -> None:
         super().__init__(text)
-        self.failure = Failure(trouble, text, correlation_id)
+        self.failure = Failure(trouble, redact(text, personal=False), correlation_id)
 
 
 def build(app: App) -> msal.PublicClientApplication:
@@ -55,6 +57,7 @@ def build(app: App) -> msal.PublicClientApplication:
             enable_broker_on_linux=app.enable_broker_on_linux,
             enable_broker_on_windows=app.enable_broker_on_windows,
             enable_broker_on_mac=app.enable_broker_on_mac,
+            enable_pii_log=app.enable_pii_log,
         )
     except ValueError as error:
         raise NoTokenError(Trouble.AUTHORITY, str(error)) from error
@@ -86,10 +89,15 @@ def answer(application: msal.PublicClientApplication, ask: Ask) -> Answer | Done
 
 def _acquire(application: msal.PublicClientApplication, ask: Ask) -> dict[str, Any]:
     claims = ask.claims or None
+    scheme = msal.PopAuthScheme(*ask.pop) if ask.pop else None
     if ask.step is Step.SILENT:
         # MSAL's own cache is left out: ours has answered already, and only the broker's word counts here.
         result = application.acquire_token_silent_with_error(
-            list(ask.scopes), account=_msal_account(ask), claims_challenge=claims, force_refresh=True
+            list(ask.scopes),
+            account=_msal_account(ask),
+            claims_challenge=claims,
+            force_refresh=True,
+            auth_scheme=scheme,
         )
         if result is None:
             raise NoTokenError(Trouble.NO_ACCOUNT, "The broker does not know the account.")
@@ -104,6 +112,7 @@ def _acquire(application: msal.PublicClientApplication, ask: Ask) -> dict[str, A
             claims_challenge=claims,
             parent_window_handle=ask.window or application.CONSOLE_WINDOW_HANDLE,
             enable_msa_passthrough=ask.app.enable_msa_passthrough,
+            auth_scheme=scheme,
         )
     )
 
@@ -134,16 +143,21 @@ def _to_answer(application: msal.PublicClientApplication, result: dict[str, Any]
     known = [a for a in application.get_accounts() if a["home_account_id"] == home_account_id]
     if not known:
         raise NoTokenError(Trouble.NONSENSE, "MSAL kept no account with the broker's token.")
+    tenant = str(claims.get("tid") or home_tenant)
+    # After a silent request the runtime names the account that was asked for, even where the token is another's. The ID
+    # token tells; but a guest's object ID in it is not the home account's, and only the runtime knows whose it is.
+    at_home = tenant == home_tenant or (app.tenant in SHARED_TENANTS and not app.enable_msa_passthrough)
     return Answer(
         access_token=str(result["access_token"]),
         expires_on=int(time.time()) + int(result["expires_in"]),
+        refresh_on=int(result["refresh_on"]) if "refresh_on" in result else None,
         token_type=str(result.get("token_type") or "Bearer").capitalize(),
-        tenant=str(claims.get("tid") or home_tenant),
+        tenant=tenant,
         account=Account(
             username=str(claims.get("preferred_username") or claims.get("upn") or ""),
-            home_account_id=home_account_id,
+            home_account_id=f"{claims['oid']}.{tenant}" if at_home and "oid" in claims else home_account_id,
             local_account_id=str(known[0]["local_account_id"]),
-            tenant=str(claims.get("tid") or home_tenant),
+            tenant=tenant,
             client_id=app.client_id,
             authority=app.authority,
         ),

@@ -1,0 +1,121 @@
+"""The async twin of the credential: waits on the event loop, and blocks no thread for a task that waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from azure.core.credentials import AccessToken, AccessTokenInfo
+
+from azext_brokerauth.cache import Token
+from azext_brokerauth.credential import (
+    CredentialBase,
+    access_token,
+    access_token_info,
+    authentication_record,
+    check_scopes,
+)
+from azext_brokerauth.tokens import Prompt
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenRequestOptions
+    from azure.identity import AuthenticationRecord
+
+__all__ = ["BrokerCredential"]
+
+
+class BrokerCredential(CredentialBase):
+    """Authenticates through the account broker of Windows, from WSL, for async clients.
+
+    Takes the keywords of :class:`azext_brokerauth.BrokerCredential`, raises the same errors, and is closed with
+    ``await credential.close()`` or ``async with``.
+    """
+
+    async def get_token(
+        self,
+        *scopes: str,
+        claims: str | None = None,
+        tenant_id: str | None = None,
+        enable_cae: bool = False,
+        **kwargs: Any,
+    ) -> AccessToken:
+        """Request an access token for `scopes`. Called by Azure SDK clients.
+
+        Cancelling the task takes the window away if nobody else waits for it, and breaks nothing for those who do.
+
+        :param str scopes: scopes of one resource; at least one.
+        :keyword str claims: additional claims required in the token, from a resource's claims challenge.
+        :keyword str tenant_id: tenant to ask instead of the credential's.
+        :keyword bool enable_cae: request a token for continuous access evaluation.
+        :return: an access token with the desired scopes.
+        :rtype: ~azure.core.credentials.AccessToken
+        :raises ~azure.identity.CredentialUnavailableError: nothing was attempted: not under WSL, or not ready there.
+        :raises ~azure.identity.AuthenticationRequiredError: only a window would help, and windows are disabled.
+        :raises ~azure.core.exceptions.ClientAuthenticationError: the attempt failed; the message says why, and what
+            to do.
+        :raises ValueError: no scope, or an invalid one.
+        """
+        options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
+        return access_token(await self._get("get_token", scopes, options, self._prompt))
+
+    async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
+        """Request an access token for `scopes`. Called by Azure SDK clients.
+
+        :param str scopes: scopes of one resource; at least one.
+        :keyword options: options of the request. Unknown options are ignored.
+        :paramtype options: ~azure.core.credentials.TokenRequestOptions
+        :return: the token, with its type and the time from which it should be renewed, if the issuer named one.
+        :rtype: ~azure.core.credentials.AccessTokenInfo
+        :raises: as :meth:`get_token`.
+        """
+        return access_token_info(await self._get("get_token_info", scopes, options or {}, self._prompt))
+
+    async def authenticate(
+        self,
+        *,
+        scopes: Iterable[str] | None = None,
+        claims: str | None = None,
+        tenant_id: str | None = None,
+        enable_cae: bool = False,
+        **kwargs: Any,
+    ) -> AuthenticationRecord:
+        """Have a person choose the account in a window, and use it from now on.
+
+        :keyword scopes: scopes to request. Default: Azure Resource Manager's.
+        :paramtype scopes: iterable[str]
+        :keyword str claims: additional claims, such as :attr:`~azure.identity.AuthenticationRequiredError.claims`.
+        :keyword str tenant_id: tenant to ask instead of the credential's.
+        :keyword bool enable_cae: request a token for continuous access evaluation.
+        :return: the account, with nothing secret in it, to make another credential from.
+        :rtype: ~azure.identity.AuthenticationRecord
+        :raises: as :meth:`get_token`.
+        """
+        options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
+        token = await self._get("authenticate", tuple(scopes or ()), options, self._authentication_prompt())
+        return authentication_record(token.account)
+
+    async def close(self) -> None:
+        """End the broker's process. The credential cannot be used afterwards."""
+        await asyncio.to_thread(self._shut)
+
+    async def __aenter__(self) -> BrokerCredential:
+        return self
+
+    async def __aexit__(self, *args: object) -> None:
+        await self.close()
+
+    async def _get(self, method: str, scopes: tuple[str, ...], options: Mapping[str, Any], prompt: Prompt) -> Token:
+        check_scopes(method, scopes)
+        future: Future[Token] | None = None
+        try:
+            future = self._begin(scopes, options, prompt)
+            token = future.result() if future.done() else await asyncio.wrap_future(future)
+            return self._finished(method, token)
+        except Exception as error:
+            # In a thread: the first error imports azure.identity, which would hold the loop up.
+            raise await asyncio.to_thread(self._translated, method, error, scopes, options) from error
+        except BaseException:  # CancelledError, Ctrl-C
+            self._abandon(future)
+            raise
