@@ -15,9 +15,9 @@ def main(arguments: list[str] | None = None) -> int:
     if missing := [name for name in ("knack", "msal", "portalocker") if importlib.util.find_spec(name) is None]:
         sys.stderr.write(f"brokerauth: not installed: {', '.join(missing)}. Run: pip install 'brokerauth[cli]'\n")
         return 1
-    from azext_brokerauth.plain import PlainCLI
+    from azext_brokerauth.plain import run
 
-    return PlainCLI().run(sys.argv[1:] if arguments is None else arguments)
+    return run(sys.argv[1:] if arguments is None else arguments)
 
 
 if __name__ == "__main__":

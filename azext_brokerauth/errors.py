@@ -187,6 +187,16 @@ STATUS_ADVICE: dict[str, Advice] = {
     ),
 }
 
+TAG_ADVICE: dict[int, Advice] = {
+    # Seen with pymsalruntime 0.20.7 on a session without a Secret Service, where the status is only "Unexpected".
+    544564044: Advice(
+        BrokerNotReadyError,
+        "The broker keeps its accounts in a keyring (Secret Service), and this session has none.",
+        "Run: sudo apt-get install gnome-keyring libsecret-1-0; then in PowerShell: wsl --shutdown; then make a keyring"
+        " named 'login'.",
+    ),
+}
+
 AADSTS_ADVICE: dict[int, Advice] = {
     # https://learn.microsoft.com/entra/identity-platform/reference-error-codes
     50011: Advice(
@@ -211,6 +221,11 @@ AADSTS_ADVICE: dict[int, Advice] = {
     90002: Advice(
         SignInRefusedError, "Microsoft Entra knows no such tenant.", "Check --tenant (a tenant ID or domain)."
     ),
+    28000: Advice(
+        SignInRefusedError,
+        "A token is for one resource, and these scopes are of several.",
+        "Ask once for each resource: --scope with the scopes of one.",
+    ),
     65001: Advice(SignInRefusedError, "Nobody has consented to this permission for the application.", _ADMIN),
     50076: Advice(InteractionRequiredError, "Your organization asks for multifactor authentication.", _SIGN_IN),
     50079: Advice(
@@ -223,12 +238,12 @@ AADSTS_ADVICE: dict[int, Advice] = {
 
 
 def from_msal(description: str, *, correlation_id: str = "") -> BrokerAuthError:
-    """The error that MSAL's description means. An AADSTS code says more than the broker's status; a status or code
-    without an entry passes through with everything MSAL said."""
+    """The error that MSAL's description means. An AADSTS code says more than the broker's tag, and a tag more than its
+    status; what has no entry passes through with everything MSAL said."""
     diagnostics = Diagnostics.parse(description, correlation_id)
-    known = [AADSTS_ADVICE[code] for code in diagnostics.aadsts if code in AADSTS_ADVICE]
-    if diagnostics.status in STATUS_ADVICE:
-        known.append(STATUS_ADVICE[diagnostics.status])
+    by_code = map(AADSTS_ADVICE.get, diagnostics.aadsts)
+    by_broker = TAG_ADVICE.get(diagnostics.tag), STATUS_ADVICE.get(diagnostics.status)
+    known = [advice for advice in (*by_code, *by_broker) if advice]
     if not known:
         return SignInRefusedError("The broker refused the request.", diagnostics=diagnostics)
     advice = known[0]

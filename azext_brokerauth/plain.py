@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import sys
 
 from knack import CLI
@@ -16,6 +17,21 @@ _NOT_FOUND = 3
 """az's exit code for a thing that does not exist."""
 
 
+def run(arguments: list[str]) -> int:
+    """Run one command.
+
+    :returns: the exit code.
+    """
+    try:
+        cli = PlainCLI()
+    except (configparser.Error, UnicodeDecodeError, OSError) as error:
+        # knack reads az's settings files, whose name the error has, before it can handle any error.
+        problem = " ".join(str(error).split())
+        sys.stderr.write(f"ERROR: az's settings cannot be read: {problem}\nMend or remove that file.\n")
+        return 1
+    return int(cli.invoke(arguments))
+
+
 class PlainCLI(CLI):  # type: ignore[misc]
     """knack's CLI over az's configuration directory."""
 
@@ -26,9 +42,6 @@ class PlainCLI(CLI):  # type: ignore[misc]
             config_env_var_prefix="AZURE",
             commands_loader_cls=PlainCommandsLoader,
         )
-
-    def run(self, arguments: list[str]) -> int:
-        return int(self.invoke(arguments))
 
     def get_cli_version(self) -> str:
         return f"brokerauth {__version__}"

@@ -270,12 +270,12 @@ def _package_directories() -> list[str]:
     :raises BrokerNotReadyError: msal or pymsalruntime is not installed.
     """
     found = {str(Path(__file__).resolve().parents[2])}
-    for name, remedy in (("msal", "pip install msal"), ("pymsalruntime", "pip install pymsalruntime")):
+    for name in ("msal", "pymsalruntime"):
         spec = importlib.util.find_spec(name)
         if spec is None or not spec.origin:
             raise BrokerNotReadyError(
                 f"The Python package {name} is not installed for {sys.executable}.{_why_no_wheel(name)}",
-                remedy=f"Run: {remedy}",
+                remedy=f"Run: {sys.executable} -m pip install {name}",
             )
         found.add(str(Path(spec.origin).parents[1]))
     order = {os.path.realpath(path): index for index, path in reversed(list(enumerate(sys.path)))}

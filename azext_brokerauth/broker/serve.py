@@ -48,6 +48,9 @@ def main(requests: int, answers: int, *, parent: int, log: bool) -> None:
     if log:
         server.forward_logs()
     server.run(os.fdopen(requests, "rb"))
+    while server.busy():
+        # To leave now would leave a proxy that hangs behind: the watchdog ends both.
+        time.sleep(0.02)
 
 
 def _watch(requests: int, parent: int, server: _Server) -> None:
@@ -93,6 +96,10 @@ class _Server:
         self._applications: dict[App, Any] = {}
         self._pending: set[int] = set()
         self._last_request = time.monotonic()
+
+    def busy(self) -> bool:
+        """Is a request under way?"""
+        return bool(self._pending)
 
     def idle(self) -> bool:
         """Has nobody asked for anything for :data:`IDLE` seconds?"""

@@ -1,0 +1,196 @@
+"""The commands inside the real az: the same as without it, in az's manners."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from testbed.directory import ADA, DEVICE_ID, GRACE
+from tests.emulated.session import AZ, BROKERAUTH, Session, claims_of, session
+
+Start = Callable[..., Session]
+COMMANDS = ("login", "logout", "list", "show", "set", "get-access-token", "inspect-token")
+SILENT, PICKER = "acquireTokenSilently", "acquireTokenInteractively"
+
+
+@pytest.fixture(scope="module")
+def signed_in(runtime: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """Ada and Grace have signed in through az, and Ada is in use."""
+    with session("default", runtime, tmp_path_factory.mktemp(runtime)) as there:
+        for words in (["--username", GRACE.username], []):
+            done = there.az("brokerauth", "login", *words)
+            assert done.returncode == 0, done.stderr
+        yield there
+
+
+def tell(there: Session, *words: str) -> Any:
+    """What a command prints in az that succeeds; --only-show-errors leaves stderr empty."""
+    done = there.az("brokerauth", *words, "--only-show-errors")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return json.loads(done.stdout) if done.stdout else None
+
+
+def without_times(printed: Any) -> Any:
+    """A second may pass between two commands."""
+    lasting = printed if isinstance(printed, dict) else {}
+    return {k: v for k, v in lasting.items() if k not in ("expiresOn", "expires_on", "issuedOn")} or printed
+
+
+def commands_in(help_text: str) -> list[str]:
+    return re.findall(r"^ {4}([a-z-]+) +: ", help_text.partition("\nCommands:\n")[2], re.MULTILINE)
+
+
+def examples_in(help_text: str) -> list[list[str]]:
+    """The command lines of a help text; long ones are wrapped."""
+    listed = re.findall(r"^ {8}\S.*\n(?: {8}\S.*\n)*", help_text.partition("\nExamples\n")[2], re.MULTILINE)
+    return [shlex.split(text) for text in listed]
+
+
+def test_az_lists_the_extension(signed_in: Session) -> None:
+    assert "brokerauth" in json.loads(signed_in.az("version").stdout)["extensions"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["login"],
+        ["list"],
+        ["show"],
+        ["get-access-token", "--resource", "https://vault.azure.net"],
+        ["inspect-token"],
+        ["list", "--query", "[].username"],
+    ],
+    ids=" ".join,
+)
+def test_the_same_json_with_and_without_az(signed_in: Session, words: list[str]) -> None:
+    in_az, alone = tell(signed_in, *words), signed_in.tell(*words)
+    assert without_times(in_az) == without_times(alone)
+    assert in_az
+    if isinstance(in_az, dict):
+        assert list(in_az) == list(alone)
+
+
+@pytest.mark.parametrize("words", [["list"], ["show"], ["inspect-token"]], ids=" ".join)
+def test_the_same_table_with_and_without_az(signed_in: Session, words: list[str]) -> None:
+    tables = [
+        [line for line in done.stdout.splitlines() if "On " not in line]
+        for done in (signed_in.az("brokerauth", *words, "-o", "table"), signed_in.brokerauth(*words, "-o", "table"))
+    ]
+    assert tables[0] == tables[1]
+    assert any(ADA.username in line for line in tables[0])
+
+
+def test_a_new_process_gets_a_device_bound_token_and_neither_entra_nor_a_person_is_asked(signed_in: Session) -> None:
+    signed_in.machine.clear_journal()
+    token = tell(signed_in, "get-access-token", "--resource", "https://storage.azure.com")
+    claims = claims_of(token["accessToken"])
+    assert (claims["aud"], claims["deviceid"]) == ("https://storage.azure.com", DEVICE_ID)
+    assert SILENT in signed_in.calls()
+    assert PICKER not in signed_in.calls()
+
+
+def test_an_account_chosen_in_one_host_is_in_use_in_the_other(default: Session) -> None:
+    default.tell("login", "--username", GRACE.username)
+    tell(default, "login")
+    default.tell("set", "--username", GRACE.username)
+    assert tell(default, "show")["username"] == GRACE.username
+    assert tell(default, "set", "--username", ADA.username) is None
+    assert default.tell("show")["username"] == ADA.username
+    tell(default, "logout", "--all", "--yes")
+    assert default.tell("list") == []
+
+
+def test_debug_leaves_stdout_alone_and_holds_no_secret(signed_in: Session) -> None:
+    done = signed_in.az("brokerauth", "get-access-token", "--debug")
+    assert "started the broker's process" in done.stderr
+    assert claims_of(json.loads(done.stdout)["accessToken"])["oid"] == ADA.home.object_id
+
+
+def test_both_helps_list_the_same_commands(signed_in: Session) -> None:
+    assert commands_in(signed_in.az("brokerauth", "--help").stdout) == sorted(COMMANDS)
+    assert commands_in(signed_in.brokerauth("--help").stdout) == sorted(COMMANDS)
+
+
+@pytest.mark.any_runtime
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_examples_in_the_help_are_commands_that_work(start: Start, name: str) -> None:
+    there = start("default")
+    there.tell("login", "--username", GRACE.username)
+    there.tell("login")
+    for host in ([str(AZ), "brokerauth"], [BROKERAUTH]):
+        help_text = there.run([*host, name, "--help"], AZURE_CONFIG_DIR=str(there.config)).stdout
+        examples = examples_in(help_text)
+        assert examples
+        for words in examples:
+            assert words[: len(host)] == [*(["az"] if len(host) == 2 else []), "brokerauth"]
+            confirmed = [*words[len(host) :], *(["--yes"] if words[-1] == "logout" else [])]
+            done = there.run([*host, *confirmed], AZURE_CONFIG_DIR=str(there.config))
+            assert done.returncode == 0, done.stderr
+        there.tell("login", "--username", GRACE.username)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "words", "status", "parts"),
+    [
+        ("default", ["show"], 3, ["Nobody is signed in", "Run: az brokerauth login"]),
+        ("default", ["get-access-token"], 3, ["Nobody is signed in", "Run: az brokerauth login"]),
+        ("default", ["login", "--tenant", "no tenant"], 1, ["--tenant cannot be 'no tenant'", "domain name"]),
+        ("default", ["get-access-token", "--nonsense"], 2, ["--nonsense"]),
+        ("default", ["set"], 2, ["--username"]),
+        ("no-network", ["login"], 1, ["no network connection", "Connect Windows", "3399942148"]),
+        ("user-cancels", ["login"], 1, ["The sign-in window was closed", "Run: az brokerauth login"]),
+        ("crash", ["login"], 1, ["did not give a usable answer", "wsl --update"]),
+        ("hang-on-silent", ["login"], 1, ["did not answer", "wsl --shutdown"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_an_error_has_its_remedy_and_azs_exit_code(
+    nobody: Session, scenario: str, words: list[str], status: int, parts: list[str]
+) -> None:
+    nobody.machine.set_scenario(scenario)
+    done = nobody.az("brokerauth", *words, AZURE_BROKERAUTH_SILENT_TIMEOUT="2")
+    assert (done.returncode, done.stdout) == (status, "")
+    for part in parts:
+        assert part in done.stderr
+    assert not (nobody.config / "brokerauth/accounts.json").exists()
+
+
+@pytest.mark.any_runtime
+@pytest.mark.parametrize(
+    ("scenario", "why", "remedy"),
+    [
+        ("not-wsl", "Not under WSL", "az config set brokerauth.enable_broker_on_linux=true"),
+        ("docker-on-wsl", "a container on a WSL kernel", "under WSL 2 itself"),
+        ("wsl1", "This is WSL 1", "wsl --set-version"),
+        ("custom-kernel", "a custom kernel", "wsl --shutdown"),
+        ("no-runtime", "pymsalruntime is not installed", "-m pip install pymsalruntime"),
+        ("missing-library", "libwebkit2gtk-4.1.so.0", "sudo apt-get install"),
+    ],
+)
+def test_without_a_reachable_broker_az_says_why_and_goes_on_working(
+    start: Start, scenario: str, why: str, remedy: str
+) -> None:
+    there = start(scenario)
+    done = there.az("brokerauth", "login")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert why in done.stderr
+    assert remedy in done.stderr
+    assert there.calls() == []
+    assert there.az("version").returncode == there.az("brokerauth", "--help").returncode == 0
+
+
+def test_a_setting_made_with_az_config_holds_in_both_hosts(start: Start) -> None:
+    there = start("native-linux")
+    assert there.az("config", "set", "brokerauth.enable_broker_on_linux=true").returncode == 0
+    assert tell(there, "login")["username"] == there.tell("show")["username"] == ADA.username
+    assert {entry["via"] for entry in there.machine.journal() if entry["to"] == "broker"} == {"dbus"}
+
+
+def test_the_expiry_that_az_prints_is_the_tokens(signed_in: Session) -> None:
+    token = tell(signed_in, "get-access-token")
+    assert abs(token["expires_on"] - claims_of(token["accessToken"])["exp"]) <= 1

@@ -1,0 +1,147 @@
+"""A person's session on the emulated machine: runs commands, and sees to what must hold whatever they do."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from testbed.machine import Machine, Process
+from testbed.scenarios import Scenario
+
+BROKERAUTH = str(Path(sys.executable).with_name("brokerauth"))
+_AZ_HOME = Path(__file__).parents[2] / ".az"
+AZ = _AZ_HOME / "az"
+"""The Azure CLI that `make az` installs, with the extension as a user has it."""
+_OPENERS = (
+    *("wslview", "xdg-open", "www-browser", "x-www-browser", "sensible-browser", "firefox", "google-chrome", "lynx"),
+    *("explorer.exe", "powershell.exe", "cmd.exe", "msedge.exe"),
+)
+"""Whatever could open a browser from WSL."""
+_RECORDER = '#!/bin/sh\necho "$0 $*" >> "{record}"\n'
+
+
+@dataclass
+class Session:
+    """A shell's worth of commands on one machine.
+
+    :param opened: gets a line for each browser that anything tried to open.
+    """
+
+    machine: Machine
+    opened: Path
+    env: dict[str, str]
+    _said: list[str] = field(default_factory=list)
+
+    @property
+    def config(self) -> Path:
+        """az's configuration directory, where this project keeps its files too."""
+        return self.machine.home / ".azure"
+
+    def run(
+        self, command: Sequence[str], *, input: str | None = None, timeout: float = 40, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run any program. Its output is looked through for secrets when the session ends."""
+        done = self.machine.run(command, input, timeout, env=self.env | env)
+        assert "Traceback" not in done.stderr, done.stderr
+        self._said.append(done.stderr if "get-access-token" in command else done.stdout + done.stderr)
+        return done
+
+    def brokerauth(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        return self.run([BROKERAUTH, *words], **more)
+
+    def az(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        return self.run([str(AZ), *words], AZURE_CONFIG_DIR=str(self.config), **more)
+
+    def tell(self, *words: str, **more: Any) -> Any:
+        """What a command that succeeds prints, with nothing on stderr."""
+        done = self.brokerauth(*words, **more)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        return json.loads(done.stdout) if done.stdout else None
+
+    def refuse(self, *words: str, status: int = 1, **more: Any) -> str:
+        """What a command that fails says, with nothing on stdout."""
+        done = self.brokerauth(*words, **more)
+        assert (done.returncode, done.stdout) == (status, ""), done.stderr
+        return done.stderr
+
+    def python(self, code: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        return self.run([sys.executable, "-c", code], **more)
+
+    def start(self, *words: str) -> Process:
+        """Start a command, in a process group of its own as a shell does."""
+        return self.machine.popen(
+            [BROKERAUTH, *words], self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def calls(self, to: str = "broker") -> list[str]:
+        return [entry["method"] for entry in self.machine.journal() if entry["to"] == to]
+
+    def claims(self, *words: str) -> dict[str, Any]:
+        """The claims of the token that `get-access-token` gives."""
+        return claims_of(self.tell("get-access-token", *words)["accessToken"])
+
+    def secrets(self) -> list[str]:
+        ledger = self.machine.ledger
+        return [line.split()[1] for line in ledger.read_text().splitlines()] if ledger.exists() else []
+
+    def check(self) -> None:
+        """The promises that hold in every scenario."""
+        wait_until(lambda: self.machine.processes() == [], 2)
+        assert not self.opened.exists(), f"a browser was opened: {self.opened.read_text()}"
+        assert not [m for m in self.calls("entra") if not m.startswith("GET ") or not m.endswith("configuration")]
+        files = [file for file in self.machine.home.rglob("*") if file.is_file()]
+        stored = [file.read_bytes() for file in files]
+        for secret in self.secrets():
+            assert not [file for file, content in zip(files, stored, strict=True) if secret.encode() in content]
+            assert not [said for said in self._said if secret in said]
+        ours = self.config / "brokerauth"
+        for entry in [ours, *ours.rglob("*")] if ours.exists() else []:
+            assert stat.S_IMODE(entry.stat().st_mode) == (0o700 if entry.is_dir() else 0o600), entry
+
+
+@contextlib.contextmanager
+def session(scenario: Scenario | str, runtime: str, directory: Path) -> Iterator[Session]:
+    """A new machine, with a fresh home, and a record of every browser that anything opens."""
+    programs = directory / "bin"
+    programs.mkdir(parents=True, exist_ok=True)
+    opened = directory / "opened"
+    for name in _OPENERS:
+        (programs / name).write_text(_RECORDER.format(record=opened))
+        (programs / name).chmod(0o755)
+    env = {"PATH": f"{programs}:{os.environ['PATH']}", "BROWSER": f"{programs}/firefox", "DISPLAY": ":0"}
+    # The extension has a runtime of its own, which is to be as the scenario says too.
+    extension = _AZ_HOME / "cliextensions/brokerauth"
+    with Machine(scenario, runtime, python=[extension] if extension.exists() else []) as machine:
+        there = Session(machine, opened, env)
+        yield there
+        there.check()
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    body = token.split(".")[1]
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return claims
+
+
+def send(process: Process, number: signal.Signals) -> None:
+    """Send a signal to the command's whole process group, as a terminal does."""
+    for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+        os.killpg(int(pid), number)
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "still not so after its deadline"
+        time.sleep(0.02)

@@ -1,0 +1,119 @@
+"""Whoever waits for a hanging broker can leave at once, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from testbed.directory import ADA
+from testbed.machine import Process
+from testbed.scenarios import Scenario
+from tests.emulated.session import BROKERAUTH, Session, send, wait_until
+
+Start = Callable[..., Session]
+SILENT, PICKER = "acquireTokenSilently", "acquireTokenInteractively"
+HANGS_IN = {"hang-on-start": "ping", "hang-on-silent": SILENT, "hang-on-prompt": PICKER}
+GRAPH, VAULT = "https://graph.microsoft.com/.default", "https://vault.azure.net/.default"
+CREDENTIAL = f"""
+from azext_brokerauth import BrokerCredential
+BrokerCredential().get_token("{VAULT}")
+"""
+PROGRAMS = {"command": [BROKERAUTH, "login"], "credential": [sys.executable, "-c", CREDENTIAL]}
+
+
+def hanging(start: Start, name: str, command: list[str]) -> tuple[Session, Process]:
+    """A program in the middle of the call that never comes back."""
+    there = start(name)
+    process = there.machine.popen(
+        command, there.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    wait_until(lambda: there.calls()[-1:] == [HANGS_IN[name]])
+    time.sleep(0.1)  # the call is journalled before it hangs
+    return there, process
+
+
+def works_again(there: Session) -> None:
+    """No lock of the runtime, no process and no record stands in the way."""
+    wait_until(lambda: there.machine.processes() == [], 2)
+    there.machine.set_scenario("default")
+    assert there.tell("login")["username"] == ADA.username
+
+
+@pytest.mark.parametrize(
+    ("number", "program"),
+    [
+        (signal.SIGINT, "command"),
+        (signal.SIGINT, "credential"),
+        (signal.SIGTERM, "command"),
+        pytest.param(signal.SIGTERM, "credential", marks=pytest.mark.full),
+    ],
+)
+@pytest.mark.parametrize("name", HANGS_IN)
+def test_a_signal_ends_it_within_a_second(start: Start, name: str, number: signal.Signals, program: str) -> None:
+    there, process = hanging(start, name, PROGRAMS[program])
+    send(process, number)
+    process.wait(1)
+    said = process.communicate()
+    assert process.returncode != 0
+    assert said[0] == ""
+    if program == "command":
+        assert "Traceback" not in said[1]
+    works_again(there)
+
+
+@pytest.mark.parametrize("name", HANGS_IN)
+def test_nothing_outlives_a_parent_that_is_killed(start: Start, name: str) -> None:
+    there, process = hanging(start, name, PROGRAMS["command"])
+    process.kill()
+    process.wait(1)
+    works_again(there)
+
+
+def test_a_waiting_prompt_does_not_hold_up_silent_requests(start: Start) -> None:
+    there = start(Scenario(calls={SILENT: ["interaction-required", "interaction-required", "answer"], PICKER: "hang"}))
+    done = there.python(
+        "import threading, time\n"
+        "from azext_brokerauth import BrokerCredential\n"
+        "credential = BrokerCredential(timeout=4)\n"
+        "ended = []\n"
+        "def prompt():\n"
+        "    try:\n"
+        f"        credential.get_token('{GRAPH}')\n"
+        "    except Exception as error:\n"
+        "        ended.append(type(error).__name__)\n"
+        "waiting = threading.Thread(target=prompt)\n"
+        "waiting.start()\n"
+        f"while '{PICKER}' not in open({str(there.machine.home.parent / 'journal.jsonl')!r}).read():\n"
+        "    time.sleep(0.02)\n"
+        f"credential.get_token('{VAULT}')\n"
+        "print('silent while prompting:', waiting.is_alive())\n"
+        "waiting.join()\n"
+        "print(ended)\n"
+        "credential.close()\n",
+    )
+    assert done.stdout == "silent while prompting: True\n['ClientAuthenticationError']\n", done.stderr
+
+
+def test_one_who_is_asked_does_not_hold_up_another_process(start: Start) -> None:
+    there = start("default")
+    there.tell("login")
+    there.machine.set_scenario(Scenario(calls={PICKER: "hang"}))
+    prompting = there.start("login", "--select-account")
+    wait_until(lambda: PICKER in there.calls())
+    assert there.claims("--resource", "https://vault.azure.net")["oid"] == ADA.home.object_id
+    assert there.tell("show")["username"] == ADA.username
+    assert prompting.poll() is None
+    send(prompting, signal.SIGINT)
+    prompting.wait(1)
+
+
+def test_a_prompt_ends_by_its_own_deadline(start: Start) -> None:
+    there = start("hang-on-prompt")
+    said = there.refuse("login", "--timeout", "1")
+    assert "its prompt within 1 seconds" in said
+    works_again(there)
