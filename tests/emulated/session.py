@@ -97,7 +97,7 @@ class Session:
 
     def check(self) -> None:
         """The promises that hold in every scenario."""
-        wait_until(lambda: self.machine.processes() == [], 2)
+        wait_until(lambda: self.machine.processes() == [], 5)
         assert not self.opened.exists(), f"a browser was opened: {self.opened.read_text()}"
         assert not [m for m in self.calls("entra") if not m.startswith("GET ") or not m.endswith("configuration")]
         files = [file for file in self.machine.home.rglob("*") if file.is_file()]
