@@ -117,21 +117,21 @@ def test_both_helps_list_the_same_commands(signed_in: Session) -> None:
 
 
 @pytest.mark.any_runtime
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_examples_in_the_help_are_commands_that_work(start: Start, name: str) -> None:
-    there = start("default")
-    there.tell("login", "--username", GRACE.username)
-    there.tell("login")
-    for host in ([str(AZ), "brokerauth"], [BROKERAUTH]):
-        help_text = there.run([*host, name, "--help"], AZURE_CONFIG_DIR=str(there.config)).stdout
-        examples = examples_in(help_text)
-        assert examples
-        for words in examples:
-            assert words[: len(host)] == [*(["az"] if len(host) == 2 else []), "brokerauth"]
-            confirmed = [*words[len(host) :], *(["--yes"] if words[-1] == "logout" else [])]
-            done = there.run([*host, *confirmed], AZURE_CONFIG_DIR=str(there.config))
-            assert done.returncode == 0, done.stderr
-        there.tell("login", "--username", GRACE.username)
+def test_the_examples_in_the_help_are_commands_that_work(default: Session) -> None:
+    az = {"AZURE_CONFIG_DIR": str(default.config)}
+    for program, host in ((AZ, ["az", "brokerauth"]), (BROKERAUTH, ["brokerauth"])):
+        command = [str(program), *host[1:]]
+        for name in (*(c for c in COMMANDS if c != "logout"), "logout"):
+            if name in ("login", "get-access-token"):
+                default.tell("login", "--username", GRACE.username)
+                default.tell("login")  # some examples name Grace, others a tenant where only Ada is a guest
+            examples = examples_in(default.run([*command, name, "--help"], **az).stdout)
+            assert examples, name
+            for words in examples:
+                assert words[: len(host)] == host
+                confirmed = ["--yes"] if words[-1] == "logout" else []
+                done = default.run([*command, *words[len(host) :], *confirmed], **az)
+                assert done.returncode == 0, (words, done.stderr)
 
 
 @pytest.mark.parametrize(
