@@ -283,7 +283,7 @@ def _package_directories() -> list[str]:
 
 
 def _why_no_wheel(name: str) -> str:
-    """Wheels of pymsalruntime exist for few machines (https://pypi.org/project/pymsalruntime/#files)."""
+    """Wheels of pymsalruntime exist for few machines."""
     if name != "pymsalruntime" or sys.platform != "linux" or os.uname().machine == "x86_64":
         return ""
     return f" Microsoft publishes it for x86_64 Linux only, and this machine is {os.uname().machine}."
