@@ -79,6 +79,54 @@ examples:
 """,
 }
 
+_ONLY_IN_AZ = {
+    "brokerauth enable-az": """
+type: command
+short-summary: Put an az in your PATH with which every az command gets its tokens through the broker.
+long-summary: >
+    Writes one small start script and changes nothing of az itself. The extension alone covers az brokerauth and az
+    account; other az commands live on az's token cache until that token expires. No file that this command did not
+    make is overwritten.
+examples:
+  - name: Make ~/.local/bin/az.
+    text: az brokerauth enable-az
+  - name: Make it in another directory of your PATH.
+    text: az brokerauth enable-az --directory ~/bin
+""",
+    "brokerauth disable-az": """
+type: command
+short-summary: Remove the az that enable-az made.
+examples:
+  - name: Remove ~/.local/bin/az.
+    text: az brokerauth disable-az
+""",
+    "brokerauth exec": """
+type: command
+short-summary: Run one az command that gets its tokens through the broker.
+long-summary: >
+    Arguments, output and exit code are those of the command itself.
+examples:
+  - name: List resource groups, whatever is left in az's token cache.
+    text: az brokerauth exec -- az group list
+""",
+    "account show-broker": """
+type: command
+short-summary: Show how az gets the tokens of the account in use, and why so.
+long-summary: >
+    tokenSource is broker, cacheOnly (a broker sign-in in an az that is left as it is), refreshToken (a sign-in by
+    browser or device code), servicePrincipal, managedIdentity, cloudShell or none. Exits with 3 when az is not signed
+    in.
+examples:
+  - name: See whether az is brokered, and if not, why.
+    text: az account show-broker --query "[isActive, reason]"
+""",
+}
+
+
+def load_az() -> None:
+    """Fill in the commands that only az has."""
+    helps.update(_ONLY_IN_AZ)
+
 
 def load(program: str, *, group: str) -> None:
     """Fill knack's global help dictionary.

@@ -41,3 +41,30 @@ def load(loader: Any, *, group: str) -> None:
     for name in ("get-access-token", "inspect-token"):
         with command(name) as c:
             c.argument("resource", help="Resource to get the token for, such as https://vault.azure.net.")
+
+
+def load_az(loader: Any) -> None:
+    """Describe the parameters that only az's commands have."""
+    with ArgumentsContext(loader, "brokerauth login") as c:
+        c.argument(
+            "subscription",
+            options_list=["--subscription", "-s"],
+            help="Subscription ID or name to set as the default. With --skip-subscription-discovery only this one is"
+            " fetched, and it must be an ID.",
+        )
+        c.argument(
+            "allow_no_subscriptions", action="store_true", help="Sign in to tenants without subscriptions as well."
+        )
+        c.argument(
+            "skip_subscription_discovery",
+            options_list=["--skip-subscription-discovery", "--skip-sub"],
+            action="store_true",
+            help="Do not look for subscriptions. Needs --tenant.",
+        )
+    for name in ("enable-az", "disable-az"):
+        with ArgumentsContext(loader, f"brokerauth {name}") as c:
+            c.argument("directory", help="Directory of the az to make or remove. Default: ~/.local/bin.")
+    with ArgumentsContext(loader, "brokerauth exec") as c:
+        c.positional("command", nargs="*", help="The az command to run, after two dashes.")
+    with ArgumentsContext(loader, "account show-broker") as c:
+        c.ignore("_subscription")

@@ -10,6 +10,10 @@ from knack.commands import CLICommandsLoader, CommandGroup
 from azext_brokerauth import _help, _params
 
 _OPERATIONS = "azext_brokerauth.custom#{}"
+_AZ_OPERATIONS = "azext_brokerauth.azcli.{}"
+_OTHERWISE_IN_AZ = {"login": "signin#login", "logout": "signin#logout"}
+"""Commands that do more in az, where there is an az to sign in or out."""
+_ONLY_IN_AZ = {"enable-az": "enable#enable_az", "disable-az": "enable#disable_az", "exec": "enable#execute"}
 
 
 def register(add: Callable[..., None]) -> None:
@@ -64,6 +68,7 @@ def az_commands_loader() -> type:
     from azure.cli.core import AzCommandsLoader
     from azure.cli.core.commands import CliCommandType
 
+    from azext_brokerauth.azcli import hook
     from azext_brokerauth.azcli.errors import raise_as_az_error
 
     class BrokerAuthCommandsLoader(AzCommandsLoader):  # type: ignore[misc]
@@ -71,16 +76,30 @@ def az_commands_loader() -> type:
 
         def __init__(self, cli_ctx: Any = None) -> None:
             _help.load("az brokerauth", group="brokerauth")
+            _help.load_az()
             operations = CliCommandType(operations_tmpl=_OPERATIONS, exception_handler=raise_as_az_error)
             super().__init__(cli_ctx=cli_ctx, custom_command_type=operations)
 
         def load_command_table(self, args: list[str]) -> Any:
+            hook.install()
+            in_az = CliCommandType(operations_tmpl=_AZ_OPERATIONS, exception_handler=raise_as_az_error)
             with self.command_group("brokerauth", is_preview=True) as group:
-                register(group.custom_command)
+
+                def add(name: str, function: str, **options: Any) -> None:
+                    kind = {"custom_command_type": in_az} if name in _OTHERWISE_IN_AZ else {}
+                    group.custom_command(name, _OTHERWISE_IN_AZ.get(name, function), **kind, **options)
+
+                register(add)
+                for name, function in _ONLY_IN_AZ.items():
+                    group.custom_command(name, function, custom_command_type=in_az)
+            # Having a command there is also what gets this extension loaded for all of `az account`.
+            with self.command_group("account") as group:
+                group.custom_command("show-broker", "state#show_broker", custom_command_type=in_az, is_preview=True)
             return self.command_table
 
         def load_arguments(self, command: str) -> None:
             _params.load(self, group="brokerauth")
+            _params.load_az(self)
 
     # az's command index remembers an extension by its loader's module, and looks only at the extension's top level.
     BrokerAuthCommandsLoader.__module__ = "azext_brokerauth"

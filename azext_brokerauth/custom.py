@@ -44,29 +44,22 @@ def login(
     no_prompt: bool = False,
     timeout: str | None = None,
 ) -> dict[str, Any]:
-    if select_account and no_prompt:
-        raise errors.InvalidInputError(
-            "--select-account shows a window, and --no-prompt forbids it.", remedy="Leave one out."
-        )
-    chosen = _settings(username, tenant, client_id=client_id, prompt_timeout=timeout)
-    prompt = Prompt.SELECT_ACCOUNT if select_account else Prompt.NEVER if no_prompt else Prompt.IF_NEEDED
-    store = _store()
+    chosen, prompt = sign_in_settings(username, tenant, client_id, select_account, no_prompt, timeout)
+    store = account_store()
     # Without a name the sign-in starts anew: with Windows' own account, not with the one last in use here.
     with _tokens(chosen, store.read() if chosen.login_hint else Records()) as tokens:
-        request = TokenRequest(tuple(scopes or [AZURE_SCOPE]), claims=_claims(claims_challenge))
+        request = TokenRequest(tuple(scopes or [AZURE_SCOPE]), claims=claims_text(claims_challenge))
         token = tokens.get(request, prompt)
     with store.change() as change:
         change.after = change.before.with_account(token.account)
-    return {**_shown(token.account, change.after), "source": token.source}
+    return {**shown(token.account, change.after), "source": token.source}
 
 
 def logout(username: str | None = None, all_accounts: bool = False) -> None:
-    chosen = _settings(username)
-    store = _store()
-    records = store.read()
-    leaving = list(records.accounts) if all_accounts else [_account(records, username)]
-    with _tokens(chosen, records) as tokens:
-        for account in leaving:
+    chosen = in_force(username)
+    store = account_store()
+    with _tokens(chosen, store.read()) as tokens:
+        for account in accounts_leaving(username, all_accounts):
             try:
                 tokens.sign_out(account)
             except (errors.BrokerNotReadyError, errors.BrokerFailedError, errors.BrokerTimeoutError) as error:
@@ -76,20 +69,20 @@ def logout(username: str | None = None, all_accounts: bool = False) -> None:
 
 
 def list_accounts() -> list[dict[str, Any]]:
-    _settings()
-    records = _store().read()
-    return [_shown(account, records) for account in records.accounts]
+    in_force()
+    records = account_store().read()
+    return [shown(account, records) for account in records.accounts]
 
 
 def show_account() -> dict[str, Any]:
-    _settings()
-    records = _store().read()
-    return _shown(_account(records, None), records)
+    in_force()
+    records = account_store().read()
+    return shown(_account(records, None), records)
 
 
 def set_account(username: str) -> None:
-    _settings()
-    with _store().change() as change:
+    in_force()
+    with account_store().change() as change:
         change.after = change.before.using(_account(change.before, username))
 
 
@@ -137,7 +130,7 @@ def inspect_token(
     }
 
 
-def _settings(username: str | None = None, tenant: str | None = None, **arguments: str | None) -> Settings:
+def in_force(username: str | None = None, tenant: str | None = None, **arguments: str | None) -> Settings:
     """The settings in force, on a machine that they are for.
 
     :raises BrokerOffError, BrokerNotReadyError: this machine is not one.
@@ -147,7 +140,33 @@ def _settings(username: str | None = None, tenant: str | None = None, **argument
     return chosen
 
 
-def _store() -> AccountStore:
+def sign_in_settings(
+    username: str | None,
+    tenant: str | None,
+    client_id: str | None,
+    select_account: bool,
+    no_prompt: bool,
+    timeout: str | None,
+) -> tuple[Settings, Prompt]:
+    """What a sign-in's arguments ask for."""
+    if select_account and no_prompt:
+        raise errors.InvalidInputError(
+            "--select-account shows a window, and --no-prompt forbids it.", remedy="Leave one out."
+        )
+    chosen = in_force(username, tenant, client_id=client_id, prompt_timeout=timeout)
+    return chosen, Prompt.SELECT_ACCOUNT if select_account else Prompt.NEVER if no_prompt else Prompt.IF_NEEDED
+
+
+def accounts_leaving(username: str | None, all_accounts: bool) -> list[Account]:
+    """Whom a sign-out is about.
+
+    :raises NotSignedInError: nobody.
+    """
+    records = account_store().read()
+    return list(records.accounts) if all_accounts else [_account(records, username)]
+
+
+def account_store() -> AccountStore:
     return AccountStore(settings.config_directory())
 
 
@@ -180,21 +199,21 @@ def _token(
         raise errors.InvalidInputError(
             "--resource and --scope both say what the token is for.", remedy="Leave one out."
         )
-    chosen = _settings(username, tenant)
-    account = _account(_store().read(), chosen.login_hint)
+    chosen = in_force(username, tenant)
+    account = _account(account_store().read(), chosen.login_hint)
     wanted = tuple(scopes or [f"{resource}/.default" if resource else AZURE_SCOPE])
     chosen = replace(chosen, client_id=account.client_id, authority=account.authority)
     with _tokens(chosen, Records()) as tokens:
         request = TokenRequest(
             wanted,
             tenant=chosen.tenant_id if tenant else account.tenant,
-            claims=_claims(claims_challenge),
+            claims=claims_text(claims_challenge),
             account=account,
         )
         return tokens.get(request, Prompt.NEVER)
 
 
-def _claims(challenge: str | None) -> str:
+def claims_text(challenge: str | None) -> str:
     """The JSON text of a claims challenge given in base64, as resources send it, or as JSON.
 
     :raises InvalidInputError: it is neither.
@@ -230,7 +249,7 @@ def _utc(seconds: object) -> str | None:
     return datetime.fromtimestamp(int(seconds), timezone.utc).isoformat() if isinstance(seconds, (int, float)) else None
 
 
-def _shown(account: Account, records: Records) -> dict[str, Any]:
+def shown(account: Account, records: Records) -> dict[str, Any]:
     return {
         "username": account.username,
         "tenantId": account.tenant,

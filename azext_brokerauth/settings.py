@@ -34,6 +34,9 @@ class Settings:
     :param enable_broker_on_windows: use WAM on Windows (MSAL's flag of this name).
     :param enable_broker_on_mac: use Company Portal on macOS (MSAL's flag of this name).
     :param require_broker: under WSL, a broker that is not ready is an error that stops a credential chain.
+    :param extend_az: answer az's own token requests for accounts that signed in through the broker.
+    :param seed_az_cache: put tokens that az asked for into az's cache, as MSAL would.
+    :param allow_exec: let ``exec`` run programs.
     :param silent_timeout: seconds a request without a window may take.
     :param prompt_timeout: seconds a person has to answer a prompt.
     :param origins: setting -> where its value came from.
@@ -48,6 +51,9 @@ class Settings:
     enable_broker_on_windows: bool = False
     enable_broker_on_mac: bool = False
     require_broker: bool = False
+    extend_az: bool = True
+    seed_az_cache: bool = True
+    allow_exec: bool = True
     silent_timeout: float = 30.0
     prompt_timeout: float = 300.0
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -222,6 +228,9 @@ _CONVERT: dict[str, Callable[[object], object]] = {
     "enable_broker_on_windows": _boolean,
     "enable_broker_on_mac": _boolean,
     "require_broker": _boolean,
+    "extend_az": _boolean,
+    "seed_az_cache": _boolean,
+    "allow_exec": _boolean,
     "silent_timeout": _seconds,
     "prompt_timeout": _seconds,
 }

@@ -21,9 +21,17 @@ _CLASSES: dict[type[errors.BrokerAuthError], type[azclierror.AzCLIError]] = {
 }
 
 
+def az_error(error: errors.BrokerAuthError, recommendation: str) -> azclierror.AzCLIError:
+    """Our error in az's class for it.
+
+    :param recommendation: what to do; empty for nothing.
+    """
+    known = next((_CLASSES[base] for base in type(error).__mro__ if base in _CLASSES), azclierror.CLIInternalError)
+    return known(str(error), recommendation=recommendation or None)
+
+
 def raise_as_az_error(error: Exception) -> NoReturn:
     """az's exception handler for our commands."""
     if not isinstance(error, errors.BrokerAuthError):
         raise error
-    known = next((_CLASSES[base] for base in type(error).__mro__ if base in _CLASSES), azclierror.CLIInternalError)
-    raise known(str(error), recommendation=error.remedy or None) from error
+    raise az_error(error, error.remedy) from error

@@ -1,0 +1,113 @@
+"""The launcher as the `az` that is found first in PATH, and as a program to run once."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from knack.log import get_logger
+
+from azext_brokerauth import custom, errors
+
+_LOGGER = get_logger(__name__)
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_MARK = "# Made by: az brokerauth enable-az. Removed by: az brokerauth disable-az."
+_DIRECTORY = "~/.local/bin"
+
+
+def enable_az(directory: str | None = None) -> dict[str, Any]:
+    custom.in_force()
+    path = _path(directory)
+    if os.path.lexists(path) and not _is_ours(path):
+        raise errors.InvalidInputError(
+            f"{path} exists and was not made by this command. Nothing was changed.",
+            remedy="Name another directory: az brokerauth enable-az --directory DIRECTORY",
+        )
+    stock = _first_az(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, _script())
+    except OSError as error:
+        raise errors.SettingsError(f"{path} cannot be written: {error.strerror}.", remedy="Name another.") from error
+    found = shutil.which("az")
+    if found is None or not _is_ours(Path(found)):
+        _LOGGER.warning(
+            "%s is not found before %s. Put it first, then open a new shell: export PATH=%s:$PATH",
+            path,
+            found or "any other az",
+            shlex.quote(str(path.parent)),
+        )
+    return {"path": str(path), "python": sys.executable, "launcher": str(_LAUNCHER), "insteadOf": stock}
+
+
+def disable_az(directory: str | None = None) -> dict[str, Any]:
+    path = _path(directory)
+    if not os.path.lexists(path):
+        return {"path": str(path), "removed": False}
+    if not _is_ours(path):
+        raise errors.InvalidInputError(f"{path} was not made by az brokerauth enable-az. Nothing was changed.")
+    try:
+        path.unlink()
+    except OSError as error:
+        raise errors.SettingsError(f"{path} cannot be removed: {error.strerror}.") from error
+    return {"path": str(path), "removed": True}
+
+
+def execute(command: list[str]) -> None:
+    """Become the launcher, with the arguments as they were typed: az has expanded ``@file`` in its own by now."""
+    if not custom.in_force().allow_exec:
+        raise errors.BrokerOffError("exec is switched off: brokerauth.allow_exec is false.")
+    typed = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else command
+    if typed[:1] != ["az"]:
+        raise errors.InvalidInputError(
+            "exec runs az only.", remedy="Put the whole az command after --: az brokerauth exec -- az group list"
+        )
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-I", str(_LAUNCHER), *typed[1:]])  # noqa: S606
+
+
+def _path(directory: str | None) -> Path:
+    return Path(directory or _DIRECTORY).expanduser().absolute() / "az"
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return path.is_file() and _MARK in path.read_text(encoding="utf-8", errors="replace")[:200]
+    except OSError:
+        return False
+
+
+def _first_az(but: Path) -> str | None:
+    """The az that PATH leads to, ours left out."""
+    elsewhere = [d for d in os.environ.get("PATH", "").split(os.pathsep) if Path(d).absolute() != but.parent]
+    return shutil.which("az", path=os.pathsep.join(elsewhere))
+
+
+def _script() -> str:
+    """It names az's Python, and never an az in PATH, which could be itself."""
+    python, launcher = shlex.quote(sys.executable), shlex.quote(str(_LAUNCHER))
+    installer = os.environ.get("AZ_INSTALLER")  # az's own start script sets it, for az upgrade
+    setting = f"export AZ_INSTALLER={shlex.quote(installer)}\n" if installer else ""
+    return (
+        f"#!/bin/sh\n{_MARK}\n{setting}"
+        f'[ -f {launcher} ] && exec {python} -I {launcher} "$@"\n'
+        f'exec {python} -Im azure.cli "$@"\n'
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".az-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.chmod(name, 0o755)  # noqa: S103  (a program, as all in that directory)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

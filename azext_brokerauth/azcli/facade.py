@@ -1,0 +1,254 @@
+"""Stands where az makes MSAL's application: whoever signed in through the broker gets tokens from it, never by MSAL."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any
+
+from knack.log import get_logger
+
+from azext_brokerauth import errors, settings
+from azext_brokerauth.azcli.errors import az_error
+from azext_brokerauth.broker.messages import Account
+from azext_brokerauth.cache import MANDATORY, Token
+from azext_brokerauth.settings import Settings
+from azext_brokerauth.tokens import Prompt, TokenRequest, Tokens
+
+_LOGGER = get_logger(__name__)
+
+_BROKER = "broker"
+"""How MSAL marks an account, and the grant, of a sign-in through the broker (``msal.token_cache``)."""
+_AGENT_SESSION = "client_session"
+"""The only request data that is not about another kind of token (``azure.cli.core.auth.agentic_session``)."""
+
+
+@dataclass
+class SignIn:
+    """One run of ``az brokerauth login``, in which az's interactive sign-in goes to the broker.
+
+    :param settings: with the account to offer as ``login_hint``.
+    :param prompt: may a window be shown?
+    :param token: what the broker gave.
+    :param replaced_browser: a sign-in of the same person by browser was removed.
+    """
+
+    settings: Settings
+    prompt: Prompt
+    token: Token | None = None
+    replaced_browser: bool = False
+
+
+SIGNING_IN: ContextVar[SignIn | None] = ContextVar("SIGNING_IN", default=None)
+
+
+def is_brokered(cache: Any, account: Mapping[str, Any]) -> bool:
+    """Does az's account hold because of a broker sign-in?
+
+    A later sign-in by browser leaves MSAL's mark of the broker in place for tenants that it did not touch, but it
+    brings a refresh token, which a broker sign-in never does. The later sign-in counts.
+
+    :param cache: MSAL's token cache.
+    :param account: as ``get_accounts`` gives it.
+    """
+    owner = {name: account.get(name) for name in ("environment", "home_account_id")}
+    refresh_tokens = cache.search(cache.CredentialType.REFRESH_TOKEN, query=owner)
+    return account.get("account_source") == _BROKER and not any(True for _ in refresh_tokens)
+
+
+class BrokeredApplication:
+    """MSAL's application, but for the tokens of accounts that signed in through the broker.
+
+    It holds a ``PublicClientApplication`` with the broker off, and is not one: with ``_enable_broker`` set, MSAL would
+    load the native runtime into az.
+
+    :param make: MSAL's ``PublicClientApplication``.
+    :param client_id: az's, and whatever else az passes.
+    """
+
+    def __init__(self, make: Callable[..., Any], client_id: str, **options: Any) -> None:
+        self._inner = make(client_id, **options)
+        self._client_id = client_id
+        self._enable_cae = "CP1" in (options.get("client_capabilities") or ())
+        # az reads this to send an agent session's claims along (azure.cli.core.auth.msal_credentials).
+        self._enable_broker = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def get_accounts(self, username: str | None = None) -> list[dict[str, Any]]:
+        accounts: list[dict[str, Any]] = self._inner.get_accounts(username)
+        self._enable_broker = any(is_brokered(self._inner.token_cache, account) for account in accounts)
+        return accounts
+
+    def acquire_token_silent_with_error(
+        self, scopes: list[str], account: dict[str, Any], claims_challenge: str | None = None, **options: Any
+    ) -> Any:
+        """As MSAL's method of this name.
+
+        :raises AzCLIError: there is no token. An error dictionary would make az advise its own ``az login``, and
+            open a browser where ``data`` was given (``UserCredential.acquire_token``).
+        """
+        if not account or not is_brokered(self._inner.token_cache, account):
+            return self._inner.acquire_token_silent_with_error(
+                scopes, account, claims_challenge=claims_challenge, **options
+            )
+        request_data = options.get("data") or {}
+        if options.get("auth_scheme") or set(request_data) - {_AGENT_SESSION}:
+            raise az_error(_only_bearer(), "Sign in with: az login")
+        if not claims_challenge and not request_data and (cached := self._from_cache(scopes, account)):
+            return cached
+        wanted = TokenRequest(
+            tuple(scopes),
+            tenant=self._inner.authority.tenant,
+            claims=claims_challenge or "",
+            enable_cae=self._enable_cae,
+            account=Account(
+                username=account["username"],
+                home_account_id=account["home_account_id"],
+                local_account_id=account["local_account_id"],
+                tenant=account["realm"],
+                client_id=self._client_id,
+                authority=self._inner.authority.instance,
+            ),
+        )
+        try:
+            tokens = self._tokens()
+            token = tokens.get(wanted, Prompt.NEVER)
+        except errors.BrokerAuthError as error:
+            advice = _advice(error, wanted)
+            if claims_challenge and not request_data:
+                # In the middle of a request to Azure, azure-core drops the error and shows only the challenge.
+                _LOGGER.warning(advice)
+            raise az_error(error, advice) from error
+        response = self._response(token)
+        # A token made for an agent's session is not for the person's next command.
+        if tokens.settings.seed_az_cache and not request_data:
+            self._keep(scopes, token, response)
+        return response
+
+    def acquire_token_interactive(self, scopes: list[str], **options: Any) -> Any:
+        """As MSAL's method of this name; through the broker in ``az brokerauth login``, and only there.
+
+        :raises BrokerAuthError: in ``az brokerauth login``, the broker gave no token.
+        """
+        sign_in = SIGNING_IN.get()
+        if sign_in is None:
+            if self._enable_broker:
+                raise az_error(_only_bearer(), "Sign in with: az login")
+            return self._inner.acquire_token_interactive(scopes, **options)
+        wanted = TokenRequest(
+            tuple(scopes),
+            tenant=self._inner.authority.tenant,
+            claims=options.get("claims_challenge") or "",
+            enable_cae=self._enable_cae,
+        )
+        tokens = self._tokens()
+        token = tokens.get(wanted, sign_in.prompt)
+        sign_in.replaced_browser = self._forget(token.account)
+        sign_in.token = token
+        response = self._response(token)
+        without_token = {name: response[name] for name in ("client_info", "id_token_claims")}
+        self._keep(scopes, token, response if tokens.settings.seed_az_cache else without_token)
+        return response
+
+    def _tokens(self) -> Tokens:
+        sign_in = SIGNING_IN.get()
+        chosen = sign_in.settings if sign_in else settings.load()
+        return _tokens_with(replace(chosen, client_id=self._client_id, authority=self._inner.authority.instance))
+
+    def _from_cache(self, scopes: Sequence[str], account: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What MSAL would answer from its cache; MSAL itself would go on to a refresh token where it finds nothing."""
+        cache = self._inner.token_cache
+        query = {
+            "client_id": self._client_id,
+            "environment": self._inner.authority.instance,
+            "realm": self._inner.authority.tenant,
+            "home_account_id": account["home_account_id"],
+        }
+        now = time.time()
+        for entry in cache.search(cache.CredentialType.ACCESS_TOKEN, target=list(scopes), query=query):
+            left = int(entry["expires_on"]) - now
+            if left >= MANDATORY and now < int(entry.get("refresh_on") or entry["expires_on"]):
+                return {
+                    "access_token": entry["secret"],
+                    "token_type": entry.get("token_type", "Bearer"),
+                    "expires_in": int(left),
+                    "token_source": "cache",
+                }
+        return None
+
+    def _response(self, token: Token) -> dict[str, Any]:
+        """A token as MSAL answers with it."""
+        user, _, home = token.account.home_account_id.partition(".")
+        client_info = json.dumps({"uid": user, "utid": home}).encode()
+        return {
+            "access_token": token.value,
+            "token_type": token.token_type,
+            "expires_in": max(0, token.expires_on - int(time.time())),
+            "token_source": _BROKER,
+            "client_info": base64.urlsafe_b64encode(client_info).decode().rstrip("="),
+            "id_token_claims": {
+                "preferred_username": token.account.username,
+                "oid": token.account.local_account_id,
+                "sub": token.account.local_account_id,
+                "tid": token.tenant,
+            },
+        }
+
+    def _keep(self, scopes: Sequence[str], token: Token, response: Mapping[str, Any]) -> None:
+        """Put an answer of the broker into az's cache as ``ClientApplication._process_broker_response`` does."""
+        self._inner.token_cache.add(
+            {
+                "client_id": self._client_id,
+                "scope": list(scopes),
+                "token_endpoint": self._inner.authority.token_endpoint,
+                "environment": self._inner.authority.instance,
+                "response": dict(response),
+                "grant_type": _BROKER,
+                "_account_id": token.account.local_account_id,
+            }
+        )
+
+    def _forget(self, account: Account) -> bool:
+        """Remove the person's earlier sign-ins from az's cache.
+
+        :returns: was one of them not through the broker?
+        """
+        earlier = [a for a in self._inner.get_accounts() if a["home_account_id"] == account.home_account_id]
+        by_browser = any(not is_brokered(self._inner.token_cache, found) for found in earlier)
+        for found in earlier:
+            self._inner.remove_account(found)
+        return by_browser
+
+
+@functools.cache
+def _tokens_with(chosen: Settings) -> Tokens:
+    """One broker process serves all of az's applications, of which it makes one for each tenant."""
+    return Tokens(chosen)
+
+
+def _only_bearer() -> errors.BrokerAuthError:
+    return errors.SignInRefusedError(
+        "You are signed in through Windows' account broker, from which WSL gets bearer tokens only: no SSH certificates"
+        " and no proof of possession. No browser was opened."
+    )
+
+
+def _advice(error: errors.BrokerAuthError, wanted: TokenRequest) -> str:
+    words = ["az", "brokerauth", "login", "--username", wanted.account.username if wanted.account else ""]
+    if wanted.tenant not in settings.SHARED_TENANTS:
+        words += ["--tenant", wanted.tenant]
+    words += ["--scope", *wanted.scopes]
+    if wanted.claims:
+        words += ["--claims-challenge", base64.b64encode(wanted.claims.encode()).decode()]
+    command = shlex.join(words)
+    if "az brokerauth login" in error.remedy:
+        return error.remedy.replace("az brokerauth login", command)
+    return f"{error.remedy}\nTo sign in again, run: {command}".lstrip()

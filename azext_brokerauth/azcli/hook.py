@@ -1,0 +1,135 @@
+"""Puts the facade where az makes MSAL's application: only in an az of a known shape, and only where the broker is."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import os
+from collections.abc import Callable
+from typing import Any
+
+from knack.log import get_logger
+
+from azext_brokerauth import errors, settings
+from azext_brokerauth.tokens import broker_flags
+from azext_brokerauth.wsl import detect
+
+_LOGGER = get_logger(__name__)
+
+_MADE_IN = ("azure.cli.core.auth.identity", "azure.cli.core.auth.msal_credentials")
+"""Where az has the name ``PublicClientApplication``."""
+_RELIED_ON: dict[tuple[str, str], tuple[str, ...]] = {
+    ("azure.cli.core.auth.identity", "Identity.__init__"): ("authority", "tenant_id", "client_id", "encrypt"),
+    ("azure.cli.core.auth.identity", "Identity.get_user"): ("user",),
+    ("azure.cli.core.auth.identity", "Identity.get_user_credential"): ("username",),
+    ("azure.cli.core.auth.identity", "Identity.login_with_auth_code"): ("scopes", "claims_challenge"),
+    ("azure.cli.core.auth.identity", "Identity.logout_user"): ("username",),
+    ("azure.cli.core.auth.msal_credentials", "UserCredential.__init__"): ("client_id", "username"),
+    ("azure.cli.core.auth.msal_credentials", "UserCredential.acquire_token"): ("scopes", "claims_challenge"),
+    ("azure.cli.core._profile", "can_launch_browser"): (),
+}
+"""What of az must be there, with which parameters."""
+_OF_ITS_OWN = "enable_broker_on_wsl"
+"""The option that an az which serves WSL itself would have (https://github.com/Azure/azure-cli/pull/31169)."""
+
+_reason: str | None = None
+"""Why az is left as it is; empty when the facade is in its place, None before that was decided."""
+in_launcher = False
+"""Does every command of this az come here?"""
+
+
+def install(*, launcher: bool = False) -> None:
+    """Have the facade put in place when az first makes an identity, which most commands never do.
+
+    Whatever goes wrong, az stays as it was, and ``az account show-broker`` says why.
+
+    :keyword launcher: this az was started by our launcher.
+    """
+    global _reason, in_launcher
+    in_launcher = in_launcher or launcher
+    if _reason is not None or _installed():
+        return
+    try:
+        _reason = _not_here()
+        if _reason is None:
+            from azure.cli.core import _profile
+
+            _profile._create_identity_instance = _attaching(_profile._create_identity_instance)
+    except Exception as error:  # noqa: BLE001  (az must go on without us)
+        _step_aside(error)
+
+
+def reason() -> str:
+    """Why az is left as it is; empty when it is not."""
+    if _reason is None:
+        _attach()
+    return _reason or ""
+
+
+def _installed() -> bool:
+    from azure.cli.core import _profile
+
+    return hasattr(getattr(_profile, "_create_identity_instance", None), "__wrapped__")
+
+
+def _attaching(create: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(create)
+    def create_identity_instance(*words: Any, **options: Any) -> Any:
+        reason()
+        return create(*words, **options)
+
+    return create_identity_instance
+
+
+def _not_here() -> str | None:
+    """Why this machine or these settings rule it out; None when they do not. az is not looked at, which costs time."""
+    if "ACC_CLOUD" in os.environ:
+        return "This is Cloud Shell, which signs you in by itself."
+    try:
+        chosen = settings.load()
+        broker_flags(chosen, detect())
+    except errors.BrokerAuthError as error:
+        return str(error)
+    if not chosen.extend_az:
+        return f"{chosen.origins['extend_az']} is false."
+    return None
+
+
+def _attach() -> None:
+    global _reason
+    try:
+        _reason = _misfit()
+        if not _reason:
+            from azext_brokerauth.azcli.facade import BrokeredApplication
+
+            for name in _MADE_IN:
+                module: Any = importlib.import_module(name)
+                module.PublicClientApplication = functools.partial(BrokeredApplication, module.PublicClientApplication)
+    except Exception as error:  # noqa: BLE001  (az must go on without us)
+        _step_aside(error)
+
+
+def _step_aside(error: Exception) -> None:
+    global _reason
+    _reason = f"An error that nobody foresaw: {type(error).__name__}: {error}"
+    _LOGGER.debug("az is left as it is", exc_info=True)
+
+
+def _misfit() -> str:
+    """How this az differs from those that the facade is made for; empty when it does not."""
+    for (module, path), parameters in _RELIED_ON.items():
+        found: Any = importlib.import_module(module)
+        for name in path.split("."):
+            found = getattr(found, name, None)
+        if found is None or set(parameters) - set(inspect.signature(found).parameters):
+            return f"This version of az has changed {module}.{path}."
+    for module in _MADE_IN:
+        application = getattr(importlib.import_module(module), "PublicClientApplication", None)
+        if not inspect.isclass(application) or application.__module__.partition(".")[0] != "msal":
+            return f"This version of az has changed {module}.PublicClientApplication."
+    identity = importlib.import_module("azure.cli.core.auth.identity").Identity
+    create = inspect.unwrap(importlib.import_module("azure.cli.core._profile")._create_identity_instance)
+    if _OF_ITS_OWN in (*inspect.signature(identity.__init__).parameters, *create.__code__.co_consts):
+        return f"This version of az handles {_OF_ITS_OWN} itself."
+    return ""

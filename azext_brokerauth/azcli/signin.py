@@ -1,0 +1,122 @@
+"""Signing az itself in and out: az's own sign-in code, with the broker in place of the browser."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+from azure.cli.core import _profile
+from knack.log import get_logger
+
+from azext_brokerauth import custom, errors, settings
+from azext_brokerauth.azcli import hook
+from azext_brokerauth.azcli.facade import SIGNING_IN, SignIn, is_brokered
+from azext_brokerauth.broker.messages import Account
+from azext_brokerauth.cache import MANDATORY, Token
+from azext_brokerauth.settings import SHARED_TENANTS
+
+_LOGGER = get_logger(__name__)
+
+
+def login(
+    cmd: Any,
+    username: str | None = None,
+    tenant: str | None = None,
+    scopes: list[str] | None = None,
+    claims_challenge: str | None = None,
+    client_id: str | None = None,
+    select_account: bool = False,
+    no_prompt: bool = False,
+    timeout: str | None = None,
+    subscription: str | None = None,
+    allow_no_subscriptions: bool = False,
+    skip_subscription_discovery: bool = False,
+) -> dict[str, Any]:
+    chosen, prompt = custom.sign_in_settings(username, tenant, client_id, select_account, no_prompt, timeout)
+    outside = hook.reason()
+    if not outside and chosen.client_id != settings.AZURE_CLI_CLIENT_ID:
+        outside = f"Only Azure CLI's own application can sign az in; this sign-in is for {chosen.client_id}."
+    if outside:
+        _LOGGER.warning("az itself was not signed in. %s", outside)
+        return custom.login(username, tenant, scopes, claims_challenge, client_id, select_account, no_prompt, timeout)
+    from azure.cli.command_modules.profile import _validators
+    from azure.cli.command_modules.profile import custom as az_profile
+    from azure.cli.core.util import b64encode
+
+    claims = custom.claims_text(claims_challenge)
+    wanted = SimpleNamespace(tenant=None if chosen.tenant_id in SHARED_TENANTS else chosen.tenant_id)
+    _validators.validate_tenant(cmd, wanted)
+    with _signing_in(SignIn(chosen, prompt)) as sign_in:
+        subscriptions = az_profile.login(
+            cmd,
+            tenant=wanted.tenant,
+            scopes=scopes,
+            claims_challenge=b64encode(claims) if claims else None,
+            subscription=subscription,
+            allow_no_subscriptions=allow_no_subscriptions,
+            skip_subscription_discovery=skip_subscription_discovery,
+        )
+    token = sign_in.token
+    if token is None:
+        raise errors.BrokerFailedError("az did not ask the broker for a token.", remedy="Sign in with: az login")
+    with custom.account_store().change() as change:
+        change.after = change.before.with_account(token.account)
+    if sign_in.replaced_browser:
+        _LOGGER.warning(
+            "The earlier sign-in of %s by browser was removed from az: its refresh token would have been used instead"
+            " of the broker.",
+            token.account.username,
+        )
+    _tell_what_lasts(token, chosen)
+    if subscriptions is None:  # az's picker has shown them
+        profile = _profile.Profile(cli_ctx=cmd.cli_ctx)
+        subscriptions = [s for s in profile.load_cached_subscriptions() if s["user"]["name"] == token.account.username]
+    return {**custom.shown(token.account, change.after), "source": token.source, "subscriptions": subscriptions}
+
+
+def logout(cmd: Any, username: str | None = None, all_accounts: bool = False) -> None:
+    leaving = custom.accounts_leaving(username, all_accounts)
+    custom.logout(username, all_accounts)
+    for account in leaving:
+        if _is_signed_in(cmd.cli_ctx, account):
+            _profile.Profile(cli_ctx=cmd.cli_ctx).logout(account.username)
+
+
+@contextmanager
+def _signing_in(sign_in: SignIn) -> Iterator[SignIn]:
+    """Let az's interactive sign-in be ours, also where there is no browser that az could open."""
+    launches = _profile.can_launch_browser
+    _profile.can_launch_browser = lambda: True
+    before = SIGNING_IN.set(sign_in)
+    try:
+        yield sign_in
+    finally:
+        SIGNING_IN.reset(before)
+        _profile.can_launch_browser = launches
+
+
+def _tell_what_lasts(token: Token, chosen: settings.Settings) -> None:
+    if hook.in_launcher:
+        return
+    left = token.expires_on - MANDATORY
+    if not chosen.seed_az_cache or left <= time.time():
+        covered = "Signed in for az account and az brokerauth."
+    else:
+        until = datetime.fromtimestamp(left).strftime("%H:%M")
+        covered = f"az account and az brokerauth renew tokens by themselves. Other az commands work until {until}."
+    _LOGGER.warning("%s For every az command, for good, run: az brokerauth enable-az", covered)
+
+
+def _is_signed_in(cli_ctx: Any, account: Account) -> bool:
+    """Is az signed in with this account because of the broker?"""
+    profile = _profile.Profile(cli_ctx=cli_ctx)
+    identity = _profile._create_identity_instance(cli_ctx, profile._authority)
+    application = identity._msal_app
+    return any(
+        found["home_account_id"] == account.home_account_id and is_brokered(application.token_cache, found)
+        for found in identity.get_user(account.username)
+    )
