@@ -65,6 +65,6 @@ def load_az(loader: Any) -> None:
         with ArgumentsContext(loader, f"brokerauth {name}") as c:
             c.argument("directory", help="Directory of the az to make or remove. Default: ~/.local/bin.")
     with ArgumentsContext(loader, "brokerauth exec") as c:
-        c.positional("command", nargs="*", help="The az command to run, after two dashes.")
+        c.positional("arguments", nargs="*", help="The az command to run, after two dashes.")
     with ArgumentsContext(loader, "account show-broker") as c:
         c.ignore("_subscription")

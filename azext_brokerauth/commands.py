@@ -83,18 +83,23 @@ def az_commands_loader() -> type:
         def load_command_table(self, args: list[str]) -> Any:
             hook.install()
             in_az = CliCommandType(operations_tmpl=_AZ_OPERATIONS, exception_handler=raise_as_az_error)
-            with self.command_group("brokerauth", is_preview=True) as group:
+            with self.command_group("brokerauth") as group:
 
                 def add(name: str, function: str, **options: Any) -> None:
                     kind = {"custom_command_type": in_az} if name in _OTHERWISE_IN_AZ else {}
-                    group.custom_command(name, _OTHERWISE_IN_AZ.get(name, function), **kind, **options)
+                    group.custom_command(name, _OTHERWISE_IN_AZ.get(name, function), **kind, is_preview=True, **options)
 
                 register(add)
                 for name, function in _ONLY_IN_AZ.items():
-                    group.custom_command(name, function, custom_command_type=in_az)
+                    # What exec runs has its own stderr, to which az's warning about a preview does not belong.
+                    group.custom_command(name, function, custom_command_type=in_az, is_preview=name != "exec")
             # Having a command there is also what gets this extension loaded for all of `az account`.
             with self.command_group("account") as group:
                 group.custom_command("show-broker", "state#show_broker", custom_command_type=in_az, is_preview=True)
+            if args and args[0] == "brokerauth":
+                from azext_brokerauth.azcli import signin
+
+                signin.notice_sign_out(self.cli_ctx)
             return self.command_table
 
         def load_arguments(self, command: str) -> None:

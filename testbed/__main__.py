@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments[:split])
     if options.list:
         for name, scenario in SCENARIOS.items():
-            sys.stdout.write(f"{name:22}{scenario.description}\n")
+            sys.stdout.write(f"{name:27}{scenario.description}\n")
         return 0
     command = arguments[split + 1 :]
     try:

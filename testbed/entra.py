@@ -212,7 +212,7 @@ class Entra:
 
     def _check_policy(self) -> None:
         """Conditional Access: a browser or a device code proves no device."""
-        refused = getattr(self._scenario(), "device_required", 0)
+        refused = self._scenario().device_required
         if refused:
             raise EntraError(refused)
 

@@ -52,6 +52,9 @@ class Scenario:
     """Username the person picks in the account picker; empty: the hinted account, else the default account."""
     token_lifetime: int = 3600
     """Seconds an access token lives."""
+    device_required: int = 0
+    """Conditional Access: the AADSTS number with which Entra refuses whoever signs in by browser or device code, or
+    renews such a sign-in; 0: it does not. The broker proves its device and is not refused."""
     delay: float = 3.0
     """Seconds `slow` takes."""
     calls: Mapping[str, Any] = field(default_factory=dict)
@@ -110,6 +113,10 @@ SCENARIOS: dict[str, Scenario] = {
     "wrong-account": Scenario(
         "the broker answers with another account than asked",
         calls={"acquireTokenSilently": "wrong-account", "acquireTokenInteractively": "wrong-account"},
+    ),
+    "compliant-device-required": Scenario(
+        "Conditional Access wants a compliant device, which a browser and a device code cannot prove",
+        device_required=53003,
     ),
     "stdout-noise": Scenario("the runtime prints on stdout, as some builds do (double only)", stdout_noise=True),
     "not-wsl": Scenario("an ordinary Linux machine", machine="not-wsl"),

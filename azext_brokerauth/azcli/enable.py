@@ -59,11 +59,11 @@ def disable_az(directory: str | None = None) -> dict[str, Any]:
     return {"path": str(path), "removed": True}
 
 
-def execute(command: list[str]) -> None:
+def execute(arguments: list[str]) -> None:
     """Become the launcher, with the arguments as they were typed: az has expanded ``@file`` in its own by now."""
     if not custom.in_force().allow_exec:
         raise errors.BrokerOffError("exec is switched off: brokerauth.allow_exec is false.")
-    typed = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else command
+    typed = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else arguments
     if typed[:1] != ["az"]:
         raise errors.InvalidInputError(
             "exec runs az only.", remedy="Put the whole az command after --: az brokerauth exec -- az group list"

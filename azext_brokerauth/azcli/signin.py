@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -65,6 +67,7 @@ def login(
         raise errors.BrokerFailedError("az did not ask the broker for a token.", remedy="Sign in with: az login")
     with custom.account_store().change() as change:
         change.after = change.before.with_account(token.account)
+    _remember([*_remembered(), token.account.home_account_id])
     if sign_in.replaced_browser:
         _LOGGER.warning(
             "The earlier sign-in of %s by browser was removed from az: its refresh token would have been used instead"
@@ -82,8 +85,54 @@ def logout(cmd: Any, username: str | None = None, all_accounts: bool = False) ->
     leaving = custom.accounts_leaving(username, all_accounts)
     custom.logout(username, all_accounts)
     for account in leaving:
-        if _is_signed_in(cmd.cli_ctx, account):
+        if _is_known(cmd.cli_ctx, account, brokered=True):
             _profile.Profile(cli_ctx=cmd.cli_ctx).logout(account.username)
+
+
+def notice_sign_out(cli_ctx: Any) -> None:
+    """Forget whom we signed in to az and ``az logout`` or ``az account clear`` has signed out since.
+
+    We are not loaded there, so the next command of ours looks. Whatever goes wrong, that command goes on.
+    """
+    try:
+        remembered = _remembered()
+        if not remembered:
+            return
+        names = {
+            s["user"]["name"] for s in _profile.Profile(cli_ctx=cli_ctx).load_cached_subscriptions(all_clouds=True)
+        }
+        store = custom.account_store()
+        for account in store.read().accounts:
+            # The name is the cheap answer. Another account may have taken all its subscriptions over, so az's token
+            # cache has the last word.
+            if account.home_account_id not in remembered or account.username in names or _is_known(cli_ctx, account):
+                continue
+            with store.change() as change:
+                change.after = change.before.without(account)
+            _LOGGER.warning("%s has been signed out of az, and so is signed out here too.", account.username)
+        known = {account.home_account_id for account in store.read().accounts}
+        if set(remembered) - known:
+            _remember([home for home in remembered if home in known])
+    except Exception:
+        _LOGGER.debug("could not look whether az was signed out", exc_info=True)
+
+
+def _remembered() -> list[str]:
+    """The home account IDs of those whom we signed in to az."""
+    try:
+        return _signed_in_file().read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return []
+
+
+def _remember(home_account_ids: list[str]) -> None:
+    descriptor = os.open(_signed_in_file(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write("\n".join(dict.fromkeys(home_account_ids)))
+
+
+def _signed_in_file() -> Path:
+    return settings.config_directory() / "brokerauth" / "signed-in-to-az"
 
 
 @contextmanager
@@ -111,12 +160,13 @@ def _tell_what_lasts(token: Token, chosen: settings.Settings) -> None:
     _LOGGER.warning("%s For every az command, for good, run: az brokerauth enable-az", covered)
 
 
-def _is_signed_in(cli_ctx: Any, account: Account) -> bool:
-    """Is az signed in with this account because of the broker?"""
+def _is_known(cli_ctx: Any, account: Account, *, brokered: bool = False) -> bool:
+    """Is az signed in with this account?
+
+    :keyword brokered: and is it so because of the broker?
+    """
     profile = _profile.Profile(cli_ctx=cli_ctx)
     identity = _profile._create_identity_instance(cli_ctx, profile._authority)
-    application = identity._msal_app
-    return any(
-        found["home_account_id"] == account.home_account_id and is_brokered(application.token_cache, found)
-        for found in identity.get_user(account.username)
-    )
+    found = [a for a in identity.get_user(account.username) if a["home_account_id"] == account.home_account_id]
+    cache = identity._msal_app.token_cache
+    return any(not brokered or is_brokered(cache, known) for known in found)
