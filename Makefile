@@ -2,12 +2,13 @@
 # make demo RUNTIME=real the same on Microsoft's own runtime (its system packages are installed when run as root)
 # make test              everything but the largest matrices
 # make test-full         those too
-# make az                an Azure CLI of its own with the extension installed: .az/az
+# make az                an Azure CLI of its own with the extension installed: .az/az (az-oldest: .az/oldest/az)
 # make lint wheel clean
 
 PYTHON ?= python3
 RUNTIME ?= double
 AZ_VERSION ?= 2.91.0
+AZ_OLDEST := 2.87.0
 PYTEST_ARGS ?=
 
 VENV := .venv
@@ -15,7 +16,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find azext_brokerauth -name '*.py' -o -name '*.json') setup.py README.md HISTORY.rst
 WHEEL := dist/brokerauth.whl
 
-.PHONY: setup demo system test test-full lint unit emulated az wheel clean
+.PHONY: setup demo system test test-full lint unit emulated az az-oldest wheel clean
 
 setup: $(BIN)/.demo
 
@@ -49,22 +50,30 @@ lint: $(BIN)/.tests
 unit: $(BIN)/.tests
 	$(BIN)/python -m pytest -q tests/unit $(PYTEST_ARGS)
 
-test: lint system az
+test: lint system az az-oldest
 	$(BIN)/python -m pytest -q tests $(PYTEST_ARGS)
 
-test-full: lint system az
+test-full: lint system az az-oldest
 	$(BIN)/python -m pytest -q tests --full $(PYTEST_ARGS)
 
 az: .az/.$(AZ_VERSION)
+az-oldest: .az/oldest/.$(AZ_OLDEST)
 
 # az looks an extension up by its folder's name, and pip names it after the wheel: one install, replaced as a whole.
-.az/.$(AZ_VERSION): $(WHEEL) testbed/az-launcher
-	test -x .az/venv/bin/python || $(PYTHON) -m venv .az/venv
-	.az/venv/bin/python -m pip install --quiet --disable-pip-version-check azure-cli==$(AZ_VERSION)
-	install -m 755 testbed/az-launcher .az/az
-	rm -rf .az/cliextensions/brokerauth
-	.az/az extension add --yes --only-show-errors --source $$(ls -t dist/brokerauth-*.whl | head -1)
+define install_az
+	test -x $(1)/venv/bin/python || $(PYTHON) -m venv $(1)/venv
+	$(1)/venv/bin/python -m pip install --quiet --disable-pip-version-check azure-cli==$(2)
+	install -m 755 testbed/az-launcher $(1)/az
+	rm -rf $(1)/cliextensions/brokerauth
+	$(1)/az extension add --yes --only-show-errors --source $$(ls -t dist/brokerauth-*.whl | head -1)
 	touch $@
+endef
+
+.az/.$(AZ_VERSION): $(WHEEL) testbed/az-launcher
+	$(call install_az,.az,$(AZ_VERSION))
+
+.az/oldest/.$(AZ_OLDEST): $(WHEEL) testbed/az-launcher
+	$(call install_az,.az/oldest,$(AZ_OLDEST))
 
 wheel: $(WHEEL)
 

@@ -95,7 +95,7 @@ def az_commands_loader() -> type:
                     group.custom_command(name, function, custom_command_type=in_az, is_preview=name != "exec")
             # Having a command there is also what gets this extension loaded for all of `az account`.
             with self.command_group("account") as group:
-                group.custom_command("show-broker", "state#show_broker", custom_command_type=in_az, is_preview=True)
+                group.custom_command("show-broker", "state#show_broker", custom_command_type=in_az)
             if args and args[0] == "brokerauth":
                 from azext_brokerauth.azcli import signin
 

@@ -1,0 +1,259 @@
+"""az's own token commands: brokered for whoever signed in through the broker, and as they were for all others."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from testbed.directory import ADA, CONTOSO, DEVICE_ID, FABRIKAM, SUBSCRIPTIONS
+from testbed.scenarios import SCENARIOS
+from tests.az.conftest import Start
+from tests.az.session import QUICK, Terminal, machine_for
+
+VAULT = ("--resource", "https://vault.azure.net")
+# With more than five minutes left az answers from its cache, as MSAL does.
+SHORT_LIVED = replace(SCENARIOS["default"], token_lifetime=240)
+AGENT = {"COPILOT_AGENT_SESSION_ID": "session-of-an-agent"}
+
+FAILURES = {
+    "interaction-required": "multifactor",
+    "user-cancels": "multifactor",
+    "hang-on-start": "within 4 seconds",
+    "hang-on-silent": "within 4 seconds",
+    "crash": "did not give a usable answer",
+    "garbage": "did not give a usable answer",
+    "empty": "did not give a usable answer",
+    "no-account": "",
+    "no-network": "no network connection",
+    "account-unusable": "until it has been verified again",
+    "declined-scope": "rejected the request",
+}
+
+
+def test_every_way_to_ask_az_for_a_token_is_answered_by_the_broker(signed_in: Terminal) -> None:
+    told = signed_in.tell("account", "get-access-token", *VAULT)
+    assert set(told) == {"accessToken", "expiresOn", "expires_on", "subscription", "tenant", "tokenType"}
+    for audience, words in {
+        "https://storage.azure.com": ("--resource", "https://storage.azure.com"),
+        "https://graph.microsoft.com": ("--resource-type", "ms-graph"),
+        "https://management.core.windows.net/": (),
+    }.items():
+        claims = signed_in.claims(*words)
+        assert (claims["aud"].rstrip("/"), claims["deviceid"]) == (audience.rstrip("/"), DEVICE_ID)
+    scope = ("--scope", "https://vault.azure.net/.default")
+    assert signed_in.claims(*scope, "--tenant", FABRIKAM.tenant_id)["tid"] == FABRIKAM.tenant_id
+    assert signed_in.claims(*scope, "--name", SUBSCRIPTIONS[2].name)["tid"] == FABRIKAM.tenant_id
+    assert signed_in.claims(*scope, "--subscription", SUBSCRIPTIONS[0].subscription_id)["tid"] == CONTOSO.tenant_id
+    assert signed_in.token_endpoint_calls() == []
+
+
+def test_a_token_that_is_still_good_is_not_asked_for_again(signed_in: Terminal) -> None:
+    first = signed_in.tell("account", "get-access-token", *VAULT)
+    asked = len(signed_in.broker_calls())
+    assert signed_in.tell("account", "get-access-token", *VAULT)["accessToken"] == first["accessToken"]
+    assert len(signed_in.broker_calls()) == asked == 1
+
+
+def test_an_expired_token_is_renewed_where_we_are_loaded_and_by_the_launcher(new_terminal: Start) -> None:
+    there = new_terminal(SHORT_LIVED)
+    assert "Signed in for az account and az brokerauth." in there.az("brokerauth", "login").stderr
+    there.machine.clear_journal()
+    assert there.claims()["deviceid"] == DEVICE_ID
+    assert len(there.broker_calls()) == 1
+    said = there.refuse("group", "list")
+    assert "Can't find token from MSAL cache" in said
+    assert "az login" in said
+    assert [group["name"] for group in there.tell("brokerauth", "exec", "--", "az", "group", "list")]
+    assert there.token_endpoint_calls() == []
+
+
+def test_an_agents_session_is_told_to_the_broker_and_gets_no_cached_token_of_the_person(signed_in: Terminal) -> None:
+    person = signed_in.tell("account", "get-access-token", *VAULT)["accessToken"]
+    signed_in.machine.clear_journal()
+    for command in (
+        ("account", "get-access-token", *VAULT),
+        ("brokerauth", "exec", "--", "az", "account", "get-access-token", *VAULT),
+    ):
+        agent = signed_in.tell(*command, **AGENT)["accessToken"]
+        assert agent != person
+    assert [call["claims"] for call in signed_in.broker_calls()] == [["xms_cc", "xms_cli_sid"]] * 2
+    signed_in.machine.clear_journal()
+    assert signed_in.tell("brokerauth", "exec", "--", "az", "group", "list", **AGENT)
+    assert {"xms_cli_sid"} <= {claim for call in signed_in.broker_calls() for claim in call["claims"]}
+    # Nor does the person get the agent's.
+    assert signed_in.tell("account", "get-access-token", *VAULT)["accessToken"] == person
+
+
+def test_an_agents_session_that_the_broker_refuses_opens_no_browser(signed_in: Terminal) -> None:
+    signed_in.machine.set_scenario("interaction-required")
+    said = signed_in.refuse("account", "get-access-token", *VAULT, **AGENT)
+    assert "Run: az brokerauth login" in said
+    assert signed_in.token_endpoint_calls() == []
+
+
+@pytest.fixture(scope="module")
+def failing(runtime: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    """One signed-in machine for all failures: none of them leaves a token, a lock or a process behind."""
+    with machine_for("default", runtime) as machine:
+        there = Terminal(machine, tmp_path_factory.mktemp("failing"))
+        there.tell("brokerauth", "login")
+        yield there
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failing_broker_ends_in_azs_error_style_and_names_our_command(failing: Terminal, name: str) -> None:
+    failing.machine.set_scenario(name)
+    said = failing.refuse("account", "get-access-token", *VAULT, timeout=20, **QUICK)
+    assert said.startswith("ERROR: ")
+    assert FAILURES[name] in said
+    tenant, scope = CONTOSO.tenant_id, "https://vault.azure.net/.default"
+    assert f"az brokerauth login --username {ADA.username} --tenant {tenant} --scope {scope}" in said
+    assert failing.token_endpoint_calls() == []
+
+
+def test_a_claims_challenge_of_azure_is_answered_with_a_new_token(signed_in: Terminal) -> None:
+    """Continuous access evaluation: Azure revokes the token, az passes the claims on, the broker gives another."""
+    assert signed_in.tell("group", "list")
+    curl = "import requests; requests.post('https://management.azure.com/testbed/require-claims')"
+    signed_in.run([signed_in.cli.python, "-c", f"import time; {curl}; time.sleep(1.1)"])
+    assert signed_in.tell("brokerauth", "exec", "--", "az", "group", "list")
+    assert any("nbf" in call["claims"] for call in signed_in.broker_calls())
+
+
+def test_ssh_certificates_are_refused_with_the_reason_and_no_browser(signed_in: Terminal) -> None:
+    code = f"""
+import sys
+sys.path.append({str(signed_in.cli.extension)!r})
+from azure.cli.core import get_default_cli
+from azure.cli.core._profile import Profile
+from azure.cli.core.azclierror import AzCLIError
+from azext_brokerauth.azcli import hook
+hook.install()
+try:
+    Profile(get_default_cli()).get_msal_token(["https://pas.windows.net/CheckMyAccess/Linux/.default"],
+        {{"token_type": "ssh-cert", "req_cnf": "{{}}", "key_id": "k"}})
+except AzCLIError as error:
+    print(type(error).__name__, error)
+"""
+    said = signed_in.run([signed_in.cli.python, "-Ic", code]).stdout
+    assert said.startswith("AuthenticationError You are signed in through Windows' account broker")
+    assert "no SSH certificates" in said
+    assert signed_in.token_endpoint_calls() == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ({"AZURE_BROKERAUTH_EXTEND_AZ": "0"}, "AZURE_BROKERAUTH_EXTEND_AZ is false"),
+        ({"AZURE_CORE_ENABLE_BROKER_ON_WSL": "false"}, "AZURE_CORE_ENABLE_BROKER_ON_WSL is false"),
+        ({"AZURE_BROKERAUTH_SILENT_TIMEOUT": "soon"}, "AZURE_BROKERAUTH_SILENT_TIMEOUT"),
+    ],
+)
+def test_switched_off_az_is_as_without_us_and_show_broker_says_why(
+    signed_in: Terminal, setting: dict[str, str], why: str
+) -> None:
+    without = {"AZURE_EXTENSION_DIR": str(signed_in.directory / "no-extensions")}
+    for words in (("account", "get-access-token", "--query", "accessToken"), ("account", "get-access-token", *VAULT)):
+        stock, ours = signed_in.az(*words, **without), signed_in.az(*words, **setting)
+        assert (stock.returncode, stock.stdout, stock.stderr) == (ours.returncode, ours.stdout, ours.stderr)
+    told = signed_in.tell("account", "show-broker", **setting)
+    assert (told["isActive"], told["tokenSource"]) == (False, "cacheOnly")
+    assert why in told["reason"]
+    assert signed_in.broker_calls() == []
+
+
+def test_a_service_principal_is_as_without_us(new_terminal: Start) -> None:
+    there = new_terminal("default")
+    secret = ("--username", "11111111-0000-4000-8000-000000000000", "--password", "not-a-secret")
+    there.tell("login", "--service-principal", *secret, "--tenant", CONTOSO.tenant_id, "--allow-no-subscriptions")
+    claims = there.claims(*VAULT)
+    assert claims["idtyp"] == "app"
+    told = there.tell("account", "show-broker")
+    assert told["tokenSource"] == "servicePrincipal"
+    assert there.broker_calls() == []
+    there.tell("brokerauth", "login")
+    assert there.claims(*VAULT, "--tenant", CONTOSO.tenant_id)["deviceid"] == DEVICE_ID
+
+
+def test_outside_wsl_az_says_what_it_says_without_us_but_for_our_command(new_terminal: Start) -> None:
+    there = new_terminal("not-wsl")
+    without = {"AZURE_EXTENSION_DIR": str(there.directory / "no-extensions")}
+    stock, ours = (
+        [there.az(*words, **env) for words in (("login", "--help"), ("account", "list"), ("account", "--help"))]
+        for env in (without, {})
+    )
+    for before, after in zip(stock[:2], ours[:2], strict=True):
+        assert (before.returncode, before.stdout, before.stderr) == (after.returncode, after.stdout, after.stderr)
+    added = [line for line in ours[2].stdout.splitlines() if line not in stock[2].stdout.splitlines()]
+    assert [line.split()[0] for line in added] == ["show-broker"]
+    assert set(stock[2].stdout.splitlines()) <= set(ours[2].stdout.splitlines())
+    assert stock[2].stderr == ours[2].stderr
+    before, after = (json.loads(there.az("version", **env).stdout) for env in (without, {}))
+    assert list(after.pop("extensions")) == ["brokerauth"]
+    assert before.pop("extensions") == {}
+    assert before == after
+
+
+def test_show_broker_says_in_a_launcher_that_every_command_is_covered(signed_in: Terminal) -> None:
+    assert signed_in.tell("account", "show-broker")["everyCommand"] is False
+    assert signed_in.tell("brokerauth", "exec", "--", "az", "account", "show-broker")["everyCommand"] is True
+
+
+def test_exec_passes_arguments_output_and_exit_code_on_as_they_are(signed_in: Terminal) -> None:
+    (signed_in.directory / "query.txt").write_text("[].name")
+    words = ("group", "list", "--query", "@query.txt", "-o", "tsv")
+    direct, through = signed_in.az(*words), signed_in.az("brokerauth", "exec", "--", "az", *words)
+    assert (through.returncode, through.stdout, through.stderr) == (0, "app\nnetwork\n", "")
+    assert direct.stdout == through.stdout
+    missing = ("group", "show", "--name", "nobody", "--only-show-errors")
+    direct, through = signed_in.az(*missing), signed_in.az("brokerauth", "exec", "--", "az", *missing)
+    assert (direct.returncode, direct.stderr) == (through.returncode, through.stderr) == (3, through.stderr)
+    assert "exec runs az only" in signed_in.refuse("brokerauth", "exec", "--", "env")
+    assert "allow_exec" in signed_in.refuse(
+        "brokerauth", "exec", "--", "az", "version", AZURE_BROKERAUTH_ALLOW_EXEC="false"
+    )
+
+
+def test_enable_az_makes_one_file_that_brokers_every_command_and_disable_az_removes_it(new_terminal: Start) -> None:
+    there = new_terminal(SHORT_LIVED)
+    there.tell("brokerauth", "login")
+    home = there.machine.home
+    before = {path for path in home.rglob("*") if ".azure" not in path.parts}
+    done = there.az("brokerauth", "enable-az")
+    told = json.loads(done.stdout)
+    made = {path for path in home.rglob("*") if ".azure" not in path.parts and path.is_file()} - before
+    assert {str(path) for path in made} == {told["path"]}
+    assert told["insteadOf"] == there.cli.program
+    assert f"export PATH={home}/.local/bin:$PATH" in done.stderr
+    path = f"{home}/.local/bin:{there.env['PATH']}"
+    assert there.run(["az", "group", "list", "-o", "none"], PATH=path).returncode == 0
+    # From within the new az, once more: it does not find itself.
+    again = there.run(["az", "brokerauth", "enable-az", "--only-show-errors"], PATH=path)
+    assert (json.loads(again.stdout), again.stderr) == (told, "")
+    assert there.run(["az", "group", "list", "-o", "none"], PATH=path).returncode == 0
+    assert there.tell("brokerauth", "disable-az") == {"path": told["path"], "removed": True}
+    assert there.tell("brokerauth", "disable-az") == {"path": told["path"], "removed": False}
+    assert there.run(["az", "version"], PATH=path).returncode == 0
+
+
+def test_enable_az_and_disable_az_leave_a_file_of_somebody_else_alone(signed_in: Terminal, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs/az"
+    theirs.parent.mkdir()
+    theirs.write_text("#!/bin/sh\necho mine\n")
+    for command in ("enable-az", "disable-az"):
+        assert "was not made by" in signed_in.refuse("brokerauth", command, "--directory", str(theirs.parent))
+    assert theirs.read_text() == "#!/bin/sh\necho mine\n"
+
+
+def test_the_az_of_enable_az_outlives_the_extension(signed_in: Terminal, tmp_path: Path) -> None:
+    told = signed_in.tell("brokerauth", "enable-az", "--directory", str(tmp_path / "bin"))
+    script = Path(told["path"])
+    script.write_text(re.sub(re.escape(told["launcher"]), str(tmp_path / "removed.py"), script.read_text()))
+    assert os.access(script, os.X_OK)
+    assert json.loads(signed_in.run([str(script), "account", "show"]).stdout)["user"]["name"] == ADA.username
