@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import http.client
 import json
@@ -25,7 +24,7 @@ from testbed.directory import ADA, CONTOSO, DEVICE_ID, FABRIKAM, GRACE, KATHERIN
 from testbed.issuer import AZURE_CLI, Ask, Issuer, audience_of
 from testbed.journal import Journal
 from testbed.refusals import EntraError
-from testbed.scenarios import Scenario
+from testbed.scenarios import SCENARIOS, Scenario
 from testbed.windows import Action, Broker
 
 ARM_SCOPE = "https://management.core.windows.net//.default"
@@ -391,11 +390,7 @@ def test_a_redirect_away_from_this_machine_is_refused(world: World) -> None:
 
 
 def test_conditional_access_refuses_whoever_proves_no_device(world: World) -> None:
-    @dataclasses.dataclass(frozen=True)
-    class Strict(Scenario):
-        device_required: int = 53003
-
-    world.scenario = Strict()
+    world.scenario = SCENARIOS["compliant-device-required"]
     result = world.app().acquire_token_by_device_flow(approved_device_flow(world))
     assert (result["error"], result["error_codes"]) == ("invalid_grant", [53003])
     assert "accessToken" in tokens_of(world.broker.answer("acquireTokenSilently", "c", broker_request()))

@@ -69,6 +69,7 @@ SYMPTOMS: dict[str, tuple[list[str], list[str]]] = {
     "no-keyring": (["was returned for API: 'EnumerateNoLock'. Status: Response_Status.Status_Unexpected"], FIRST),
     "locked-keyring": (["interactive token from broker", "silent None"], FIRST),
     "native-linux": (BROKERED, ["getAccounts", SILENT]),
+    "compliant-device-required": (BROKERED, FIRST),
 }
 # scenario -> the program's last word
 NOT_BROKERED = {
