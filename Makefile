@@ -10,6 +10,8 @@ RUNTIME ?= double
 AZ_VERSION ?= 2.91.0
 AZ_OLDEST := 2.87.0
 PYTEST_ARGS ?=
+# Most of a test is waiting for a machine; the tests of one module share theirs.
+PYTEST = $(BIN)/python -m pytest -q -n 4 --dist loadscope
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -51,10 +53,10 @@ unit: $(BIN)/.tests
 	$(BIN)/python -m pytest -q tests/unit $(PYTEST_ARGS)
 
 test: lint system az az-oldest
-	$(BIN)/python -m pytest -q tests $(PYTEST_ARGS)
+	$(PYTEST) tests $(PYTEST_ARGS)
 
 test-full: lint system az az-oldest
-	$(BIN)/python -m pytest -q tests --full $(PYTEST_ARGS)
+	$(PYTEST) tests --full $(PYTEST_ARGS)
 
 az: .az/.$(AZ_VERSION)
 az-oldest: .az/oldest/.$(AZ_OLDEST)
