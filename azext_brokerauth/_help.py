@@ -77,6 +77,18 @@ examples:
   - name: Look at the token for Key Vault.
     text: {program} inspect-token --resource https://vault.azure.net --output table
 """,
+    "list-settings": """
+type: command
+short-summary: List the settings in force, where each came from, and whether it is enforced.
+long-summary: >
+    Settings come from /etc/brokerauth/config, az's configuration file and AZURE_BROKERAUTH_ environment variables, the
+    later over the earlier. What /etc/brokerauth/config enforces cannot be changed by the others.
+examples:
+  - name: See the settings as a table.
+    text: {program} list-settings --output table
+  - name: See what is enforced on this machine.
+    text: {program} list-settings --query "[?isEnforced]"
+""",
 }
 
 _ONLY_IN_AZ = {

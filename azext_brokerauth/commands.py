@@ -28,6 +28,7 @@ def register(add: Callable[..., None]) -> None:
     add("set", "set_account")
     add("get-access-token", "get_access_token", table_transformer=_token_row)
     add("inspect-token", "inspect_token", table_transformer=_facts_rows)
+    add("list-settings", "list_settings", table_transformer=lambda rows: [_setting_row(row) for row in rows])
 
 
 def _account_row(account: dict[str, Any]) -> dict[str, Any]:
@@ -35,6 +36,15 @@ def _account_row(account: dict[str, Any]) -> dict[str, Any]:
         "Username": account["username"],
         "TenantId": account["tenantId"],
         "InUse": "*" if account["isCurrent"] else "",
+    }
+
+
+def _setting_row(setting: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Name": setting["name"],
+        "Value": str(setting["value"]),
+        "Enforced": "*" if setting["isEnforced"] else "",
+        "Origin": setting["origin"],
     }
 
 

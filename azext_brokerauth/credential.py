@@ -109,6 +109,11 @@ class CredentialBase:
             "enable_broker_on_mac": enable_broker_on_mac,
             "silent_timeout": silent_timeout,
         }
+        self._labels = {"prompt_timeout": "timeout"}
+        if self._account is not None:
+            self._labels |= dict.fromkeys(("client_id", "authority"), "the authentication_record")
+        elif not authority:
+            self._labels["authority"] = "the environment variable AZURE_AUTHORITY_HOST"
         try:
             settings.check(self._arguments)
         except errors.InvalidInputError as error:
@@ -127,7 +132,7 @@ class CredentialBase:
 
     def _tokens(self) -> Tokens:
         if self._opened is None:
-            chosen = settings.load(self._arguments)
+            chosen = settings.load(self._arguments, labels=self._labels)
             store = AccountStore(settings.config_directory())
             opened = Tokens(
                 chosen,

@@ -86,6 +86,19 @@ def set_account(username: str) -> None:
         change.after = change.before.using(_account(change.before, username))
 
 
+def list_settings() -> list[dict[str, Any]]:
+    chosen = settings.load()
+    return [
+        {
+            "name": name,
+            "value": getattr(chosen, name),
+            "origin": origin,
+            "isEnforced": name in chosen.enforced,
+        }
+        for name, origin in chosen.origins.items()
+    ]
+
+
 def get_access_token(
     resource: str | None = None,
     scopes: list[str] | None = None,

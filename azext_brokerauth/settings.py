@@ -1,19 +1,23 @@
-"""The settings in force, and where each came from: the user's az config file, the environment, arguments."""
+"""The settings in force, and where each came from: the fleet's file, the user's, the environment, arguments."""
 
 from __future__ import annotations
 
 import configparser
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import stat
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from azext_brokerauth.errors import BrokerAuthError, InvalidInputError, SettingsError
+from azext_brokerauth.errors import BrokerAuthError, InvalidInputError, SettingsError, SignInRefusedError
 
 SECTION = "brokerauth"
 ENVIRONMENT_PREFIX = "AZURE_BROKERAUTH_"
+FLEET_FILE = Path("/etc/brokerauth/config")
+"""What whoever looks after the machine has set; its ``enforced`` names the settings that nobody below can change."""
+ENFORCED = "enforced"
 AZURE_CLI_CLIENT_ID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The public client that az and azure-identity both sign in to."""
 SHARED_TENANTS = ("organizations", "common", "consumers")
@@ -23,7 +27,8 @@ SHARED_TENANTS = ("organizations", "common", "consumers")
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting with its value. Arguments win over the environment, the environment over the file.
+    """Every setting with its value. Arguments win over the environment, that over the user's file, that over the
+    fleet's, unless the fleet's file enforces the setting.
 
     :param client_id: the application to sign in to.
     :param tenant_id: tenant ID, domain, or one of :data:`SHARED_TENANTS`.
@@ -36,10 +41,12 @@ class Settings:
     :param require_broker: under WSL, a broker that is not ready is an error that stops a credential chain.
     :param extend_az: answer az's own token requests for accounts that signed in through the broker.
     :param seed_az_cache: put tokens that az asked for into az's cache, as MSAL would.
+    :param token_cache: ``az``: az keeps tokens as it always does; ``memory``: none is kept beyond the process.
     :param allow_exec: let ``exec`` run programs.
     :param silent_timeout: seconds a request without a window may take.
     :param prompt_timeout: seconds a person has to answer a prompt.
     :param origins: setting -> where its value came from.
+    :param enforced: the settings that the fleet's file enforces.
     """
 
     client_id: str = AZURE_CLI_CLIENT_ID
@@ -53,10 +60,33 @@ class Settings:
     require_broker: bool = False
     extend_az: bool = True
     seed_az_cache: bool = True
+    token_cache: str = "az"  # noqa: S105  (the name of a cache)
     allow_exec: bool = True
     silent_timeout: float = 30.0
     prompt_timeout: float = 300.0
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+    enforced: Mapping[str, object] = field(default_factory=dict, compare=False)
+
+    @property
+    def may_seed_az(self) -> bool:
+        """May tokens that az asked for be kept in az's own cache?"""
+        return self.seed_az_cache and self.token_cache == "az"  # noqa: S105  (the name of a cache)
+
+    def insist(self, name: str, value: str, what: str) -> None:
+        """See that nothing slipped past an enforced setting.
+
+        :param what: whose value it is, for the message.
+        :raises SignInRefusedError: the fleet's file enforces another value; file and value are named.
+        """
+        if name in self.enforced and value.lower() != self.enforced[name]:
+            raise SignInRefusedError(
+                f"{what} is {value}, but {self.origins[name]} is {self.enforced[name]}, and that is enforced."
+                " No token was given.",
+                remedy=_ASK,
+            )
+
+
+_ASK = "Leave it out, or ask whoever looks after this machine. To see all settings, run: az brokerauth list-settings"
 
 
 def config_directory(environ: Mapping[str, str] | None = None) -> Path:
@@ -70,6 +100,9 @@ def load(
     arguments: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
+    *,
+    fleet_file: Path = FLEET_FILE,
+    fleet_owner: int = 0,
 ) -> Settings:
     """Read all sources. An argument that is None counts as not given.
 
@@ -77,16 +110,21 @@ def load(
     tenant that people sign in to.
 
     :param labels: how messages name an argument, such as ``--tenant`` for ``tenant_id``.
-    :raises SettingsError: a file or a variable cannot be used; it is named.
-    :raises InvalidInputError: an argument cannot be used; it is named.
+    :keyword fleet_file: the fleet's file.
+    :keyword fleet_owner: the user ID that it and its directory must belong to.
+    :raises SettingsError: a file or a variable cannot be used, or contradicts what is enforced; it is named.
+    :raises InvalidInputError: an argument cannot be used, or contradicts what is enforced; it is named.
     """
     environ = os.environ if environ is None else environ
+    fleet, enforced = _from_fleet(fleet_file, fleet_owner)
     return _combine(
         [
+            *fleet,
             *_from_file(config_directory(environ) / "config"),
             *_from_environment(environ),
             *_from_arguments(arguments or {}, labels or {}),
-        ]
+        ],
+        enforced,
     )
 
 
@@ -106,16 +144,100 @@ class _Given:
     error: type[BrokerAuthError] = SettingsError
 
 
-def _combine(given: Iterable[_Given]) -> Settings:
+def _combine(given: Iterable[_Given], enforced: Collection[str] = ()) -> Settings:
+    """:param enforced: what the first item of that name settles for all that follow."""
     values: dict[str, Any] = {}
     origins = dict.fromkeys(_CONVERT, "default")
     for item in given:
         try:
-            values[item.name] = _CONVERT[item.name](item.raw)
+            value = _CONVERT[item.name](item.raw)
         except ValueError as problem:
             raise item.error(f"{item.origin} cannot be {item.raw!r}: {problem}.") from None
-        origins[item.name] = item.origin
-    return Settings(**values, origins=origins)
+        if item.name in enforced and item.name in values:
+            if value != values[item.name]:
+                raise item.error(
+                    f"{item.origin} cannot be {item.raw!r}: {origins[item.name]} is {values[item.name]}, and that is"
+                    " enforced.",
+                    remedy=_ASK,
+                )
+            continue
+        values[item.name], origins[item.name] = value, item.origin
+    return Settings(**values, origins=origins, enforced={name: values[name] for name in enforced})
+
+
+def _from_fleet(path: Path, owner: int) -> tuple[list[_Given], Collection[str]]:
+    """What the fleet's file says, and which of it is enforced.
+
+    :raises SettingsError: any of it cannot be trusted or understood: it is never half applied.
+    """
+    text = _read_guarded(path, owner)
+    if text is None:
+        return [], ()
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(text, str(path))
+    except configparser.Error as error:
+        raise _unfit(path, " ".join(str(error).split())) from error
+    if parser.sections() != [SECTION] or parser.defaults():
+        raise _unfit(path, f"it must have the section [{SECTION}] and no other")
+    stored = dict(parser.items(SECTION))
+    enforced = [name.strip().lower() for name in stored.pop(ENFORCED, "").split(",") if name.strip()]
+    for name in (*stored, *enforced):
+        if name not in _CONVERT:
+            raise _unfit(path, f"there is no setting {name!r}; the settings are: {', '.join(sorted(_CONVERT))}")
+    if missing := [name for name in enforced if not stored.get(name)]:
+        raise _unfit(path, f"{', '.join(missing)} is enforced and has no value")
+    if "tenant_id" in enforced and not re.fullmatch(_GUID, stored["tenant_id"].strip().lower()):
+        raise _unfit(path, "an enforced tenant_id must be a tenant ID (a GUID): tokens do not name domains")
+    given = [_Given(name, raw, f"{SECTION}.{name} in {path}") for name, raw in stored.items()]
+    _combine(given)
+    return given, enforced
+
+
+def _read_guarded(path: Path, owner: int) -> str | None:
+    """The text of a file that nobody but its owner could have written; None where there is none.
+
+    What is looked at is what was opened, so that nothing can be exchanged in between.
+    """
+    if os.name != "posix":
+        return None
+    try:
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _see_to_ownership(path.parent, os.fstat(directory), owner)
+            # Without O_NONBLOCK, a pipe of that name would block us.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            descriptor = os.open(path.name, flags, dir_fd=directory)
+        finally:
+            os.close(directory)
+        with os.fdopen(descriptor, "rb") as stream:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise _unfit(path, "it is not a file")
+            _see_to_ownership(path, found, owner)
+            return stream.read().decode()
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise _unfit(path, str(error)) from error
+    except OSError as error:
+        # A symbolic link is ELOOP for a file, and ENOTDIR for a directory.
+        reason = "it is a symbolic link" if path.is_symlink() or path.parent.is_symlink() else error.strerror
+        raise _unfit(path, str(reason)) from error
+
+
+def _see_to_ownership(path: Path, found: os.stat_result, owner: int) -> None:
+    if found.st_uid != owner:
+        raise _unfit(path, "it does not belong to root" if owner == 0 else f"it does not belong to user {owner}")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise _unfit(path, "others than its owner can write to it")
+
+
+def _unfit(path: Path, reason: str) -> SettingsError:
+    return SettingsError(
+        f"The fleet's settings in {path} cannot be used: {reason}.",
+        remedy=f"Ask whoever looks after this machine to mend {path}. Until then no token is given.",
+    )
 
 
 def _from_file(path: Path) -> Iterator[_Given]:
@@ -193,13 +315,16 @@ def tenant(raw: object) -> str:
     return text.lower()
 
 
+_GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
 def client(raw: object) -> str:
     """A client ID.
 
     :raises ValueError: it is not a GUID.
     """
     text = str(raw).strip().lower()
-    if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
+    if not re.fullmatch(_GUID, text):
         raise ValueError("use the application's client ID, a GUID")
     return text
 
@@ -218,6 +343,12 @@ def authority_host(raw: object) -> str:
     return host
 
 
+def _token_cache(raw: object) -> str:
+    if (text := str(raw).strip().lower()) not in ("az", "memory"):
+        raise ValueError("use az or memory")
+    return text
+
+
 _CONVERT: dict[str, Callable[[object], object]] = {
     "client_id": client,
     "tenant_id": tenant,
@@ -230,6 +361,7 @@ _CONVERT: dict[str, Callable[[object], object]] = {
     "require_broker": _boolean,
     "extend_az": _boolean,
     "seed_az_cache": _boolean,
+    "token_cache": _token_cache,
     "allow_exec": _boolean,
     "silent_timeout": _seconds,
     "prompt_timeout": _seconds,

@@ -217,6 +217,7 @@ class Tokens:
         :raises BrokerOffError, BrokerNotReadyError, ClosedError: as :meth:`get`; all other errors come with the future.
         """
         app = self._app(request)
+        self.permit(app.tenant)
         check_authority(app.authority, app.tenant)
         if request.pop and (app.enable_broker_on_wsl or app.enable_broker_on_linux):
             raise errors.SignInRefusedError(
@@ -258,6 +259,15 @@ class Tokens:
                 flight.thread.start()
             flight.waiting += 1
             return flight.future
+
+    def permit(self, tenant: str) -> None:
+        """See that what is enforced allows a token of this tenant.
+
+        :raises SignInRefusedError: it does not; the file that enforces it is named.
+        """
+        self.settings.insist("tenant_id", tenant, "The tenant of this request")
+        self.settings.insist("client_id", self.settings.client_id, "The application of this request")
+        self.settings.insist("authority", self.settings.authority, "The authority of this request")
 
     def abandon(self, future: Future[Token]) -> None:
         """Say that a caller no longer waits. A prompt that nobody waits for is taken away."""
@@ -319,6 +329,8 @@ class Tokens:
             return request.account, request.account.username
         username = request.username or self.settings.login_hint
         account = self._records().find(username, client_id=self.settings.client_id, authority=self.settings.authority)
+        if account and account.tenant != self.settings.enforced.get("tenant_id", account.tenant):
+            account = None  # it signed in to another tenant, before this one was enforced
         return account, account.username if account else username
 
     def _fly(self, name: _Name, flight: _Flight, ask: Ask, prompt: Prompt) -> None:
@@ -420,6 +432,7 @@ class Tokens:
             raise _error(reply)
         if not isinstance(reply, Answer):
             raise errors.BrokerFailedError("The broker's process gave no token.", remedy="Try again.")
+        self.settings.insist("tenant_id", reply.tenant, "The tenant of the token")
         return Token(
             reply.access_token,
             reply.expires_on,

@@ -102,6 +102,11 @@ class BrokeredApplication:
         request_data = options.get("data") or {}
         if options.get("auth_scheme") or set(request_data) - {_AGENT_SESSION}:
             raise az_error(_only_bearer(), "Sign in with: az login")
+        try:
+            tokens = self._tokens()
+            tokens.permit(self._inner.authority.tenant)
+        except errors.BrokerAuthError as error:
+            raise az_error(error, error.remedy) from error
         if not claims_challenge and not request_data and (cached := self._from_cache(scopes, account)):
             return cached
         wanted = TokenRequest(
@@ -119,7 +124,6 @@ class BrokeredApplication:
             ),
         )
         try:
-            tokens = self._tokens()
             token = tokens.get(wanted, Prompt.NEVER)
         except errors.BrokerAuthError as error:
             advice = _advice(error, wanted)
@@ -129,7 +133,7 @@ class BrokeredApplication:
             raise az_error(error, advice) from error
         response = self._response(token)
         # A token made for an agent's session is not for the person's next command.
-        if tokens.settings.seed_az_cache and not request_data:
+        if tokens.settings.may_seed_az and not request_data:
             self._keep(scopes, token, response)
         return response
 
@@ -155,7 +159,7 @@ class BrokeredApplication:
         sign_in.token = token
         response = self._response(token)
         without_token = {name: response[name] for name in ("client_info", "id_token_claims")}
-        self._keep(scopes, token, response if tokens.settings.seed_az_cache else without_token)
+        self._keep(scopes, token, response if tokens.settings.may_seed_az else without_token)
         return response
 
     def _tokens(self) -> Tokens:

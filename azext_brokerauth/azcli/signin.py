@@ -152,7 +152,7 @@ def _tell_what_lasts(token: Token, chosen: settings.Settings) -> None:
     if hook.in_launcher:
         return
     left = token.expires_on - MANDATORY
-    if not chosen.seed_az_cache or left <= time.time():
+    if not chosen.may_seed_az or left <= time.time():
         covered = "Signed in for az account and az brokerauth."
     else:
         until = datetime.fromtimestamp(left).strftime("%H:%M")

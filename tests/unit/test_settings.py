@@ -1,5 +1,7 @@
 """Settings: which source wins, and what a bad value says."""
 
+import os
+
 import pytest
 
 from azext_brokerauth import settings
@@ -95,3 +97,139 @@ def test_a_file_that_cannot_be_parsed_is_named(environ, tmp_path, content):
 
 def test_an_authority_may_be_given_as_a_url():
     assert settings.authority_host("https://Login.MicrosoftOnline.us/") == "login.microsoftonline.us"
+
+
+TENANT = "c0000000-0000-4000-8000-000000000001"
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    """A file that passes for the fleet's: it is in a directory of its own, and both belong to this user."""
+    (tmp_path / "fleet").mkdir(mode=0o755)
+    path = tmp_path / "fleet" / "config"
+
+    def write(text):
+        path.write_text(text)
+        path.chmod(0o644)
+        return path
+
+    return write
+
+
+def load_with(path, environ, arguments=None, labels=None):
+    return settings.load(arguments, environ, labels, fleet_file=path, fleet_owner=os.getuid())
+
+
+def test_what_the_fleet_does_not_enforce_is_a_default_below_the_users_file(environ, fleet):
+    path = fleet(
+        "[brokerauth]\nclient_id = 04b07795-8ddb-461a-bbee-02f9e1bf7b46\nsilent_timeout = 7\nallow_exec = no\n"
+    )
+    user = write(environ, "[brokerauth]\nsilent_timeout = 9\n")
+    chosen = load_with(path, environ)
+    assert (chosen.silent_timeout, chosen.allow_exec, chosen.enforced) == (9.0, False, {})
+    assert chosen.origins["silent_timeout"] == f"brokerauth.silent_timeout in {user}"
+    assert chosen.origins["allow_exec"] == f"brokerauth.allow_exec in {path}"
+
+
+@pytest.mark.parametrize("source", ["user", "environment", "argument"])
+@pytest.mark.parametrize(
+    ("name", "enforced", "other", "same"),
+    [
+        ("tenant_id", TENANT, "fabrikam.com", TENANT.upper()),
+        ("require_broker", "true", "false", "Yes"),
+        ("token_cache", "memory", "az", "Memory"),
+        ("authority", "login.microsoftonline.com", "login.microsoftonline.us", "https://login.microsoftonline.com/"),
+        ("enable_broker_on_linux", "false", "true", "off"),
+        ("silent_timeout", "30", "31", "30.0"),
+    ],
+)
+def test_an_enforced_setting_cannot_be_changed_but_may_be_repeated(environ, fleet, source, name, enforced, other, same):
+    path = fleet(f"[brokerauth]\n{name} = {enforced}\nenforced = {name}\n")
+
+    def given(value):
+        if source == "user":
+            write(environ, f"[brokerauth]\n{name} = {value}\n")
+        variables = {f"AZURE_BROKERAUTH_{name.upper()}": value} if source == "environment" else {}
+        arguments = {name: value} if source == "argument" else {}
+        return load_with(path, environ | variables, arguments, {name: "--word"})
+
+    with pytest.raises(InvalidInputError if source == "argument" else SettingsError) as caught:
+        given(other)
+    origin = {"user": f"{environ['AZURE_CONFIG_DIR']}/config", "environment": name.upper(), "argument": "--word"}[
+        source
+    ]
+    assert origin in str(caught.value)
+    assert str(path) in str(caught.value)
+    chosen = given(same)
+    assert chosen.origins[name] == f"brokerauth.{name} in {path}"
+    assert list(chosen.enforced) == [name]
+
+
+def test_azs_own_switch_cannot_change_an_enforced_one(environ, fleet):
+    path = fleet("[brokerauth]\nenable_broker_on_wsl = true\nenforced = enable_broker_on_wsl\n")
+    with pytest.raises(SettingsError, match="AZURE_CORE_ENABLE_BROKER_ON_WSL"):
+        load_with(path, environ | {"AZURE_CORE_ENABLE_BROKER_ON_WSL": "false"})
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[brokerauth\n", "section"),
+        ("tenant_id = x\n", "section"),
+        ("[other]\na = b\n", "no other"),
+        ("[brokerauth]\n[core]\na = b\n", "no other"),
+        ("[DEFAULT]\nallow_exec = no\n[brokerauth]\n", "no other"),
+        ("[brokerauth]\ntennant = x\n", "tennant"),
+        ("[brokerauth]\nenforced = tennant\n", "tennant"),
+        ("[brokerauth]\nenforced = allow_exec\n", "no value"),
+        ("[brokerauth]\nallow_exec =\nenforced = allow_exec\n", "no value"),
+        ("[brokerauth]\nallow_exec = perhaps\n", "perhaps"),
+        ("[brokerauth]\nallow_exec = no\nallow_exec = yes\n", "already exists"),
+        ("[brokerauth]\ntenant_id = contoso.com\nenforced = tenant_id\n", "GUID"),
+        ("[brokerauth]\ntenant_id = organizations\nenforced = tenant_id\n", "GUID"),
+    ],
+)
+def test_a_fleet_file_with_a_mistake_is_never_half_applied(environ, fleet, text, reason):
+    path = fleet(text)
+    with pytest.raises(SettingsError, match=str(path)) as caught:
+        load_with(path, environ)
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (lambda path: path.chmod(0o664), "others"),
+        (lambda path: path.chmod(0o646), "others"),
+        (lambda path: path.parent.chmod(0o777), "others"),
+        (lambda path: (path.rename(path.with_name("real")), path.symlink_to("real")), "symbolic link"),
+        (lambda path: (path.unlink(), path.mkdir()), "Is a directory"),
+        (lambda path: (path.unlink(), os.mkfifo(path, 0o644)), "not a file"),
+        (lambda path: path.write_bytes(b"\xff\xfe"), "decode"),
+    ],
+)
+def test_a_fleet_file_that_cannot_be_trusted_is_named(environ, fleet, harm, reason):
+    path = fleet("[brokerauth]\n")
+    harm(path)
+    with pytest.raises(SettingsError, match=str(path.parent)) as caught:
+        load_with(path, environ)
+    assert reason in str(caught.value)
+
+
+def test_a_fleet_directory_that_is_a_link_and_a_file_of_somebody_else_are_refused(environ, fleet, tmp_path):
+    path = fleet("[brokerauth]\n")
+    (tmp_path / "link").symlink_to(path.parent)
+    with pytest.raises(SettingsError, match="symbolic link"):
+        load_with(tmp_path / "link" / "config", environ)
+    with pytest.raises(SettingsError, match="does not belong to"):
+        settings.load(None, environ, fleet_file=path, fleet_owner=os.getuid() + 1)
+
+
+def test_no_fleet_file_is_no_policy(environ, tmp_path):
+    assert load_with(tmp_path / "nowhere" / "config", environ).enforced == {}
+
+
+def test_memory_only_puts_nothing_into_azs_cache():
+    assert settings.Settings().may_seed_az
+    assert not settings.Settings(token_cache="memory").may_seed_az  # noqa: S106
+    assert not settings.Settings(seed_az_cache=False).may_seed_az
