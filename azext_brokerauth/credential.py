@@ -158,6 +158,9 @@ class CredentialBase:
         if self._closed:
             raise errors.ClosedError("This credential was closed.", remedy="Make a new one.")
         tokens = self._tokens()
+        if options.get("tenant_id"):
+            # First, since no additionally_allowed_tenants could widen what is enforced.
+            tokens.permit(str(options["tenant_id"]))
         request = TokenRequest(
             scopes or (_arm_scope(tokens.settings.authority),),
             tenant=self._tenant(options.get("tenant_id"), tokens.settings.tenant_id),

@@ -1,0 +1,220 @@
+"""A tenant that the fleet's file enforces, and what somebody without root may try against it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed.directory import ADA, CONTOSO, FABRIKAM, KATHERINE
+from testbed.scenarios import Scenario
+from tests.emulated.session import BROKERAUTH, Session, session
+
+OURS, OTHER = CONTOSO.tenant_id, FABRIKAM.tenant_id
+FILE = "/etc/brokerauth/config"
+POLICY = f"""[brokerauth]
+tenant_id = {OURS}
+authority = login.microsoftonline.com
+require_broker = true
+token_cache = memory
+seed_az_cache = false
+allow_exec = false
+enforced = tenant_id, authority, require_broker, token_cache, seed_az_cache, allow_exec
+"""
+VAULT = "https://vault.azure.net/.default"
+GET = ("get-access-token", "--scope", VAULT)
+CLAIMS = base64.b64encode(b'{"access_token":{"tid":{"essential":true,"value":"%s"}}}' % OTHER.encode()).decode()
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """Ada has signed in here, where Contoso's tenant is enforced."""
+    with session("default", "double", tmp_path_factory.mktemp("policy")) as machine:
+        enforce(machine)
+        machine.tell("login")
+        yield machine
+
+
+def enforce(there: Session, text: str = POLICY) -> None:
+    write = 'umask 022 && mkdir -p /etc/brokerauth && printf %s "$1" > /etc/brokerauth/config'
+    assert there.run(["sh", "-c", write, "sh", text]).returncode == 0
+
+
+def refused(there: Session, *words: str, **env: str) -> str:
+    said = there.refuse(*words, **env)
+    assert FILE in said, said
+    return said
+
+
+ATTEMPTS: dict[str, Callable[[Session], object]] = {
+    "--tenant with an ID": lambda there: refused(there, *GET, "--tenant", OTHER),
+    "--tenant with a domain": lambda there: refused(there, *GET, "--tenant", FABRIKAM.domain),
+    "--tenant with our own domain, which cannot be compared": lambda there: refused(
+        there, *GET, "--tenant", CONTOSO.domain
+    ),
+    "--tenant in upper case": lambda there: refused(there, *GET, "--tenant", OTHER.upper()),
+    "--tenant common": lambda there: refused(there, *GET, "--tenant", "common"),
+    "--tenant organizations": lambda there: refused(there, *GET, "--tenant", "organizations"),
+    "--tenant consumers": lambda there: refused(there, *GET, "--tenant", "consumers"),
+    "login --tenant": lambda there: refused(there, "login", "--tenant", OTHER),
+    "login as somebody of the other tenant, in it": lambda there: refused(
+        there, "login", "--username", KATHERINE.username, "--tenant", OTHER
+    ),
+    "the picker, and another tenant": lambda there: refused(there, "login", "--select-account", "--tenant", OTHER),
+    "inspect-token": lambda there: refused(there, "inspect-token", "--tenant", OTHER),
+    "the environment": lambda there: refused(there, *GET, AZURE_BROKERAUTH_TENANT_ID=OTHER),
+    "the environment, for a sign-in": lambda there: refused(there, "login", AZURE_BROKERAUTH_TENANT_ID=OTHER),
+    "the environment, another cloud": lambda there: refused(
+        there, *GET, AZURE_BROKERAUTH_AUTHORITY="login.microsoftonline.us"
+    ),
+    "a claims challenge with --tenant": lambda there: refused(
+        there, *GET, "--claims-challenge", CLAIMS, "--tenant", OTHER
+    ),
+}
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_an_attempt_against_the_tenant_is_an_error_that_names_the_file(there: Session, attempt: str) -> None:
+    ATTEMPTS[attempt](there)
+
+
+@pytest.mark.parametrize("place", ["AZURE_CONFIG_DIR", "HOME", "a link in HOME"])
+def test_a_file_of_the_users_own_is_named_with_the_one_that_enforces(
+    there: Session, tmp_path: Path, place: str
+) -> None:
+    settings = tmp_path / ("real" if place == "a link in HOME" else ".azure")
+    settings.mkdir()
+    (settings / "config").write_text(f"[brokerauth]\ntenant_id = {OTHER}\n")
+    if place == "a link in HOME":
+        (tmp_path / ".azure").symlink_to(settings)
+    env = {"AZURE_CONFIG_DIR": str(settings)} if place == "AZURE_CONFIG_DIR" else {"HOME": str(tmp_path)}
+    said = refused(there, *GET, **env)
+    assert f"brokerauth.tenant_id in {tmp_path}" in said
+
+
+NO_EFFECT = {
+    "AZURE_TENANT_ID": {"AZURE_TENANT_ID": OTHER},
+    "a variable in lower case": {"azure_brokerauth_tenant_id": OTHER},
+    "modules of one's own for the child": {"PYTHONPATH": "shims"},
+}
+
+
+@pytest.mark.parametrize("attempt", NO_EFFECT)
+def test_what_nobody_reads_changes_nothing(there: Session, tmp_path: Path, attempt: str) -> None:
+    (tmp_path / "shims").mkdir()
+    (tmp_path / "shims" / "msal.py").write_text("raise SystemExit('loaded')\n")
+    env = {name: value.replace("shims", str(tmp_path / "shims")) for name, value in NO_EFFECT[attempt].items()}
+    assert there.tell(*GET, **env)["tenant"] == OURS
+
+
+def test_a_claims_challenge_and_a_file_in_the_working_directory_leave_the_tenant(
+    there: Session, tmp_path: Path
+) -> None:
+    assert there.tell(*GET, "--claims-challenge", CLAIMS)["tenant"] == OURS
+    (tmp_path / ".azure").mkdir()
+    (tmp_path / ".azure" / "config").write_text(f"[brokerauth]\ntenant_id = {OTHER}\n")
+    done = there.machine.run([BROKERAUTH, *GET], env=there.env, cwd=tmp_path)
+    assert json.loads(done.stdout)["tenant"] == OURS
+
+
+def test_accounts_edited_by_hand_give_no_token(start_double: Callable[[Scenario | str], Session]) -> None:
+    there = start_double("default")
+    enforce(there)
+    there.tell("login")
+    path = there.config / "brokerauth" / "accounts.json"
+    path.write_text(path.read_text().replace(f'"tenant": "{OURS}"', f'"tenant": "{OTHER}"'))
+    refused(there, *GET)
+
+
+def test_an_account_of_another_tenant_from_before_is_not_used(
+    start_double: Callable[[Scenario | str], Session],
+) -> None:
+    there = start_double("default")
+    there.tell("login", "--username", KATHERINE.username, "--tenant", OTHER)
+    enforce(there)
+    refused(there, *GET, "--username", KATHERINE.username)
+    assert OTHER not in there.python(_credential("")).stdout
+
+
+KEYWORDS = {
+    "tenant_id": (f"tenant_id={OTHER!r}", ""),
+    "get_token(tenant_id=)": ("", f", tenant_id={OTHER!r}"),
+    "additionally_allowed_tenants": ("additionally_allowed_tenants=['*']", f", tenant_id={OTHER!r}"),
+    "authority": ("authority='login.microsoftonline.us'", ""),
+    "require_broker": ("require_broker=False", ""),
+    "authentication_record": (
+        f"authentication_record=AuthenticationRecord({OTHER!r}, '04b07795-8ddb-461a-bbee-02f9e1bf7b46',"
+        f" 'login.microsoftonline.com', {ADA.home_account_id!r}, {ADA.username!r})",
+        "",
+    ),
+}
+
+
+def _credential(keywords: str, options: str = "") -> str:
+    return f"""
+from azure.identity import AuthenticationRecord
+from azure.core.exceptions import ClientAuthenticationError
+from azext_brokerauth import BrokerCredential
+from tests.emulated.session import claims_of
+try:
+    token = BrokerCredential({keywords}).get_token({VAULT!r}{options})
+    print("tenant", claims_of(token.token)["tid"])
+except ClientAuthenticationError as error:
+    print("refused", error)
+"""
+
+
+@pytest.mark.parametrize("attempt", KEYWORDS)
+def test_no_keyword_of_the_credential_gets_past_it(there: Session, attempt: str) -> None:
+    done = there.python(_credential(*KEYWORDS[attempt]))
+    assert done.stdout.startswith("refused"), done.stdout + done.stderr
+    assert FILE in done.stdout
+
+
+def test_the_credentials_authority_from_the_environment_is_named(there: Session) -> None:
+    done = there.python(_credential(""), AZURE_AUTHORITY_HOST="login.microsoftonline.us")
+    assert "refused" in done.stdout, done.stderr
+    assert "AZURE_AUTHORITY_HOST" in done.stdout
+    assert FILE in done.stdout
+
+
+def test_the_allowed_way_still_works_and_the_settings_say_who_decided(there: Session) -> None:
+    assert there.tell(*GET, "--tenant", OURS.upper())["tenant"] == OURS
+    assert f"tenant {OURS}" in there.python(_credential("")).stdout
+    told = {row["name"]: row for row in there.tell("list-settings")}
+    assert told["tenant_id"] == {
+        "name": "tenant_id",
+        "value": OURS,
+        "origin": f"brokerauth.tenant_id in {FILE}",
+        "isEnforced": True,
+    }
+    assert told["silent_timeout"]["isEnforced"] is False
+    assert "tenant_id" in there.brokerauth("list-settings", "--output", "table").stdout
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "chmod 666 {}",
+        *(pytest.param(h, marks=pytest.mark.full) for h in ("chmod 777 /etc/brokerauth", "chown 1 {}", "echo no > {}")),
+    ],
+)
+def test_a_policy_that_cannot_be_trusted_gives_nobody_a_token(
+    start_double: Callable[[Scenario | str], Session], harm: str
+) -> None:
+    there = start_double("default")
+    there.tell("login")
+    enforce(there)
+    assert there.run(["sh", "-c", harm.format(FILE)]).returncode == 0
+    for words in (GET, ("login",), ("inspect-token",), ("list-settings",)):
+        assert "/etc/brokerauth" in there.refuse(*words)
+    assert "/etc/brokerauth" in there.python(_credential("")).stdout
+
+
+@pytest.fixture
+def start_double(tmp_path: Path) -> Iterator[Callable[[Scenario | str], Session]]:
+    with session("default", "double", tmp_path) as machine:
+        yield lambda _scenario: machine
