@@ -46,6 +46,7 @@ class TokenRequest:
     :param account: whose token, when the caller keeps the record itself.
     :param pop: HTTP method, URL and nonce for a proof-of-possession token; empty for a bearer token. It belongs to one
         request, so it is never cached.
+    :param client_session: an AI agent's session, for which the token is; it is never cached either.
     """
 
     scopes: tuple[str, ...]
@@ -55,6 +56,7 @@ class TokenRequest:
     username: str = ""
     account: Account | None = None
     pop: tuple[str, ...] = ()
+    client_session: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def check_authority(authority: str, tenant: str) -> None:
         raise errors.SignInRefusedError(
             f"{authority}/{tenant} is an authority of {reason}, for which MSAL never uses the account broker."
             " Nothing was attempted.",
-            remedy="Sign in there with a credential that opens a browser, such as InteractiveBrowserCredential.",
+            remedy="Sign in there by browser: with az login, or in a program with InteractiveBrowserCredential.",
         )
 
 
@@ -131,7 +133,7 @@ def broker_flags(settings: Settings, machine: Machine) -> dict[str, bool]:
     raise errors.BrokerOffError(message, remedy="Sign in with az login, or run this under WSL 2 itself.")
 
 
-_Name = tuple[Key, str, tuple[str, ...], Prompt]
+_Name = tuple[Key, str, tuple[str, ...], str, Prompt]
 
 
 class _Flight:
@@ -231,12 +233,13 @@ class Tokens:
                 raise errors.ClosedError("This was closed and cannot give tokens any more.", remedy="Make a new one.")
             now = self._clock()
             token = None
-            if not request.claims and not request.pop and prompt is not Prompt.SELECT_ACCOUNT:
+            cacheable = not (request.claims or request.pop or request.client_session)
+            if cacheable and prompt is not Prompt.SELECT_ACCOUNT:
                 token = self._cache.get(key, now)
                 if token and age(token, now) is Age.ADVISORY:
                     # Nobody is shown a window for the sake of a token that is still good for minutes.
                     prompt = Prompt.NEVER
-            name = (key, request.claims, request.pop, prompt)
+            name = (key, request.claims, request.pop, request.client_session, prompt)
             flight = self._flights.get(name)
             if token and self._good_enough(
                 token, now, renewing=flight is not None, retry=self._retry_after.get(key, 0.0)
@@ -253,6 +256,7 @@ class Tokens:
                     account,
                     login_hint=username,
                     pop=request.pop,
+                    client_session=request.client_session,
                 )
                 flight = _Flight(lambda flight: self._fly(name, flight, ask, prompt))
                 self._flights[name] = flight
@@ -345,11 +349,17 @@ class Tokens:
             if isinstance(outcome, Token):
                 # Whoever answered is asked for by name from now on. After the picker, the key may name another.
                 keys = {replace(key, account=outcome.account.home_account_id)}
-                for answered in set() if ask.pop else keys if prompt is Prompt.SELECT_ACCOUNT else {key, *keys}:
+                for answered in (
+                    set()
+                    if ask.pop or ask.client_session
+                    else keys
+                    if prompt is Prompt.SELECT_ACCOUNT
+                    else {key, *keys}
+                ):
                     self._cache.put(answered, outcome, now)
                     # The runtime has a cache of its own, and may give the same old token again.
                     self._retry_after[answered] = 0.0 if age(outcome, now) is Age.FRESH else now + RETRY
-            elif not ask.claims and not ask.pop and (token := self._cache.get(key, now)):
+            elif not (ask.claims or ask.pop or ask.client_session) and (token := self._cache.get(key, now)):
                 _LOGGER.warning(
                     "Renewing a token failed; going on with the one that is still valid: %s", redact(str(outcome))
                 )

@@ -117,6 +117,9 @@ class Broker:
                 scopes=parameters.get("requestedScopes"),
                 username=_hint(parameters),
                 claims=sorted(_claims(parameters).get("access_token") or {}),
+                client_session=(parameters.get("additionalQueryParametersForAuthorization") or {}).get(
+                    "client_session"
+                ),
                 behaviour=behaviour,
                 status=status,
             )

@@ -107,13 +107,15 @@ class BrokeredApplication:
             tokens.permit(self._inner.authority.tenant)
         except errors.BrokerAuthError as error:
             raise az_error(error, error.remedy) from error
-        if not claims_challenge and not request_data and (cached := self._from_cache(scopes, account)):
+        cached, due = (None, True) if claims_challenge or request_data else self._from_cache(scopes, account)
+        if not due:
             return cached
         wanted = TokenRequest(
             tuple(scopes),
             tenant=self._inner.authority.tenant,
             claims=claims_challenge or "",
             enable_cae=self._enable_cae,
+            client_session=request_data.get(_AGENT_SESSION, ""),
             account=Account(
                 username=account["username"],
                 home_account_id=account["home_account_id"],
@@ -126,6 +128,9 @@ class BrokeredApplication:
         try:
             token = tokens.get(wanted, Prompt.NEVER)
         except errors.BrokerAuthError as error:
+            if cached:
+                _LOGGER.warning("Renewing a token failed; going on with the one that is still valid: %s", error)
+                return cached
             advice = _advice(error, wanted)
             if claims_challenge and not request_data:
                 # In the middle of a request to Azure, azure-core drops the error and shows only the challenge.
@@ -167,8 +172,11 @@ class BrokeredApplication:
         chosen = sign_in.settings if sign_in else settings.load()
         return _tokens_with(replace(chosen, client_id=self._client_id, authority=self._inner.authority.instance))
 
-    def _from_cache(self, scopes: Sequence[str], account: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What MSAL would answer from its cache; MSAL itself would go on to a refresh token where it finds nothing."""
+    def _from_cache(self, scopes: Sequence[str], account: Mapping[str, Any]) -> tuple[dict[str, Any] | None, bool]:
+        """What MSAL would answer from its cache; MSAL itself would go on to a refresh token where it finds nothing.
+
+        :returns: the answer, and whether a new token is due.
+        """
         cache = self._inner.token_cache
         query = {
             "client_id": self._client_id,
@@ -179,23 +187,26 @@ class BrokeredApplication:
         now = time.time()
         for entry in cache.search(cache.CredentialType.ACCESS_TOKEN, target=list(scopes), query=query):
             left = int(entry["expires_on"]) - now
-            if left >= MANDATORY and now < int(entry.get("refresh_on") or entry["expires_on"]):
-                return {
+            if left >= MANDATORY:
+                response = {
                     "access_token": entry["secret"],
                     "token_type": entry.get("token_type", "Bearer"),
                     "expires_in": int(left),
                     "token_source": "cache",
                 }
-        return None
+                return response, now >= int(entry.get("refresh_on") or entry["expires_on"])
+        return None, True
 
     def _response(self, token: Token) -> dict[str, Any]:
         """A token as MSAL answers with it."""
         user, _, home = token.account.home_account_id.partition(".")
         client_info = json.dumps({"uid": user, "utid": home}).encode()
+        now = int(time.time())
         return {
             "access_token": token.value,
             "token_type": token.token_type,
-            "expires_in": max(0, token.expires_on - int(time.time())),
+            "expires_in": max(0, token.expires_on - now),
+            **({} if token.refresh_on is None else {"refresh_in": max(0, token.refresh_on - now)}),
             "token_source": _BROKER,
             "client_info": base64.urlsafe_b64encode(client_info).decode().rstrip("="),
             "id_token_claims": {

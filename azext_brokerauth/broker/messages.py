@@ -89,6 +89,7 @@ class Ask:
     :param window: the handle of the window that the prompt belongs to; 0: the console's.
     :param pop: HTTP method, URL and nonce of the request that a proof-of-possession token is for; empty for a bearer
         token.
+    :param client_session: the session of an AI agent that the token is for, as az names it; empty for a person's.
     """
 
     step: Step
@@ -100,6 +101,7 @@ class Ask:
     select_account: bool = False
     window: int = 0
     pop: tuple[str, ...] = ()
+    client_session: str = ""
 
 
 @dataclass(frozen=True)

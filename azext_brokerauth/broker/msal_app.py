@@ -90,6 +90,8 @@ def answer(application: msal.PublicClientApplication, ask: Ask) -> Answer | Done
 def _acquire(application: msal.PublicClientApplication, ask: Ask) -> dict[str, Any]:
     claims = ask.claims or None
     scheme = msal.PopAuthScheme(*ask.pop) if ask.pop else None
+    # MSAL hands these on as the runtime's additional parameters (msal.broker).
+    request_data = {"client_session": ask.client_session} if ask.client_session else {}
     if ask.step is Step.SILENT:
         # MSAL's own cache is left out: ours has answered already, and only the broker's word counts here.
         result = application.acquire_token_silent_with_error(
@@ -98,6 +100,7 @@ def _acquire(application: msal.PublicClientApplication, ask: Ask) -> dict[str, A
             claims_challenge=claims,
             force_refresh=True,
             auth_scheme=scheme,
+            data=request_data,
         )
         if result is None:
             raise NoTokenError(Trouble.NO_ACCOUNT, "The broker does not know the account.")
@@ -113,6 +116,7 @@ def _acquire(application: msal.PublicClientApplication, ask: Ask) -> dict[str, A
             parent_window_handle=ask.window or application.CONSOLE_WINDOW_HANDLE,
             enable_msa_passthrough=ask.app.enable_msa_passthrough,
             auth_scheme=scheme,
+            data=request_data,
         )
     )
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from testbed.directory import ADA, CONTOSO, DEVICE_ID, FABRIKAM, SUBSCRIPTIONS
+from testbed.directory import ADA, CONTOSO, DEVICE_ID, FABRIKAM, GRACE, SUBSCRIPTIONS
 from testbed.scenarios import SCENARIOS
 from tests.az.conftest import Start
-from tests.az.session import QUICK, Terminal, machine_for
+from tests.az.session import CLI, OLDEST, QUICK, Cli, Terminal, machine_for
 
 VAULT = ("--resource", "https://vault.azure.net")
 # With more than five minutes left az answers from its cache, as MSAL does.
@@ -33,6 +33,7 @@ FAILURES = {
     "no-network": "no network connection",
     "account-unusable": "until it has been verified again",
     "declined-scope": "rejected the request",
+    "wrong-account": "was asked for",
 }
 
 
@@ -83,7 +84,10 @@ def test_an_agents_session_is_told_to_the_broker_and_gets_no_cached_token_of_the
     }.items():
         agent = signed_in.tell(*command, COPILOT_AGENT_SESSION_ID=session)["accessToken"]
         assert agent != person
-    assert [call["claims"] for call in signed_in.broker_calls()] == [["xms_cc", "xms_cli_sid"]] * 2
+    calls = signed_in.broker_calls()
+    assert [(call["claims"], call["client_session"]) for call in calls] == [
+        (["xms_cc", "xms_cli_sid"], session) for session in ("first", "second")
+    ]
     signed_in.machine.clear_journal()
     assert signed_in.tell("brokerauth", "exec", "--", "az", "group", "list", **AGENT)
     assert {"xms_cli_sid"} <= {claim for call in signed_in.broker_calls() for claim in call["claims"]}
@@ -118,6 +122,15 @@ def test_a_failing_broker_ends_in_azs_error_style_and_names_our_command(failing:
     assert failing.token_endpoint_calls() == []
 
 
+def test_another_persons_token_is_not_kept_in_azs_cache(failing: Terminal) -> None:
+    failing.machine.set_scenario("wrong-account")
+    before = (failing.config / "msal_token_cache.json").read_text()
+    said = failing.refuse("account", "get-access-token", *VAULT)
+    assert f"The broker answered for {GRACE.username}; {ADA.username} was asked for" in said
+    assert (failing.config / "msal_token_cache.json").read_text() == before
+    assert failing.broker_calls()
+
+
 def test_a_claims_challenge_of_azure_is_answered_with_a_new_token(signed_in: Terminal) -> None:
     """Continuous access evaluation: Azure revokes the token, az passes the claims on, the broker gives another."""
     assert signed_in.tell("group", "list")
@@ -127,7 +140,52 @@ def test_a_claims_challenge_of_azure_is_answered_with_a_new_token(signed_in: Ter
     assert any("nbf" in call["claims"] for call in signed_in.broker_calls())
 
 
-def test_ssh_certificates_are_refused_with_the_reason_and_no_browser(signed_in: Terminal) -> None:
+@pytest.mark.any_runtime
+def test_azs_cache_knows_when_a_token_is_to_be_renewed_and_outlives_a_renewal_that_fails(new_terminal: Start) -> None:
+    there = new_terminal("default")
+    code = f"""
+import json, sys, time
+sys.path.append({str(there.cli.extension)!r})
+from dataclasses import replace
+from types import SimpleNamespace
+from msal import PublicClientApplication
+from azext_brokerauth import errors
+from azext_brokerauth.azcli.facade import BrokeredApplication
+from azext_brokerauth.broker.messages import Account
+from azext_brokerauth.cache import Token
+now, scopes, client = int(time.time()), ["https://vault.azure.net/.default"], "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+host, tenant = "login.microsoftonline.com", {CONTOSO.tenant_id!r}
+app = BrokeredApplication(PublicClientApplication, client, authority=f"https://{{host}}/{{tenant}}")
+account = Account("ada@contoso.com", "oid." + tenant, "oid", tenant, client, host)
+first = Token("first", now + 3600, "Bearer", "broker", tenant, account, refresh_on=now + 1800)
+def get(wanted, prompt):
+    if not given:
+        raise errors.BrokerTimeoutError("No answer.")
+    return given.pop()
+app._tokens = lambda: SimpleNamespace(get=get, settings=SimpleNamespace(seed_az_cache=True))
+def ask():
+    return app.acquire_token_silent_with_error(scopes, app.get_accounts()[0])["access_token"]
+def refresh_on():
+    return [int(e["refresh_on"]) - now for e in app.token_cache.search("AccessToken")]
+app._keep(scopes, first, app._response(first))
+given, told = [replace(first, value="second")], [refresh_on(), ask()]
+app._keep(scopes, first, app._response(replace(first, refresh_on=now - 1)))
+told += [ask()]
+app._keep(scopes, first, app._response(replace(first, refresh_on=now - 1)))
+print(json.dumps(told + [ask()]))
+"""
+    done = there.run([there.cli.python, "-Ic", code])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[1:] == ["first", "second", "first"]
+    assert json.loads(done.stdout)[0][0] in range(1790, 1811)
+    assert "going on with the one that is still valid: No answer." in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["ssh-cert", "pop"])
+def test_ssh_certificates_and_proof_of_possession_are_refused_with_the_reason_and_no_browser(
+    signed_in: Terminal, kind: str
+) -> None:
+    """By the call with which `az ssh` and `az connectedk8s` ask az for such tokens."""
     code = f"""
 import sys
 sys.path.append({str(signed_in.cli.extension)!r})
@@ -138,13 +196,14 @@ from azext_brokerauth.azcli import hook
 hook.install()
 try:
     Profile(get_default_cli()).get_msal_token(["https://pas.windows.net/CheckMyAccess/Linux/.default"],
-        {{"token_type": "ssh-cert", "req_cnf": "{{}}", "key_id": "k"}})
+        {{"token_type": {kind!r}, "req_cnf": "{{}}", "key_id": "k"}})
 except AzCLIError as error:
     print(type(error).__name__, error)
 """
     said = signed_in.run([signed_in.cli.python, "-Ic", code]).stdout
     assert said.startswith("AuthenticationError You are signed in through Windows' account broker")
-    assert "no SSH certificates" in said
+    assert "no SSH certificates and no proof of possession" in said
+    assert signed_in.broker_calls() == []
     assert signed_in.token_endpoint_calls() == []
 
 
@@ -182,23 +241,31 @@ def test_a_service_principal_is_as_without_us(new_terminal: Start) -> None:
     assert there.claims(*VAULT, "--tenant", CONTOSO.tenant_id)["deviceid"] == DEVICE_ID
 
 
-def test_outside_wsl_az_says_what_it_says_without_us_but_for_our_command(new_terminal: Start) -> None:
-    there = new_terminal("not-wsl")
-    without = {"AZURE_EXTENSION_DIR": str(there.directory / "no-extensions")}
-    stock, ours = (
-        [there.az(*words, **env) for words in (("login", "--help"), ("account", "list"), ("account", "--help"))]
-        for env in (without, {})
-    )
-    for before, after in zip(stock[:2], ours[:2], strict=True):
-        assert (before.returncode, before.stdout, before.stderr) == (after.returncode, after.stdout, after.stderr)
-    added = [line for line in ours[2].stdout.splitlines() if line not in stock[2].stdout.splitlines()]
-    assert [line.split()[0] for line in added] == ["show-broker"]
-    assert set(stock[2].stdout.splitlines()) <= set(ours[2].stdout.splitlines())
-    assert stock[2].stderr == ours[2].stderr
-    before, after = (json.loads(there.az("version", **env).stdout) for env in (without, {}))
-    assert list(after.pop("extensions")) == ["brokerauth"]
-    assert before.pop("extensions") == {}
-    assert before == after
+@pytest.mark.any_runtime
+@pytest.mark.parametrize("cli", [CLI, OLDEST], ids=["newest", "oldest"])
+@pytest.mark.parametrize(
+    ("words", "added"),
+    [
+        (["account", "--help"], r"^    show-broker +: .*\n"),
+        (["login", "--help"], ""),
+        (["account", "list"], ""),
+        (["version", "-o", "yaml"], r"(?<=^extensions:)\n  brokerauth: \S+$"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_outside_wsl_az_is_byte_for_byte_what_it_is_without_us_but_for_our_lines(
+    new_terminal: Start, cli: Cli, words: list[str], added: str
+) -> None:
+    there = new_terminal("not-wsl", cli)
+    stock = there.az(*words, AZURE_EXTENSION_DIR=str(there.directory / "no-extensions"))
+    ours = there.az(*words)
+    assert (stock.returncode, stock.stderr) == (ours.returncode, ours.stderr)
+    if added:
+        put_in = " {}" if words[0] == "version" else ""
+        without_ours, lines = re.subn(added, put_in, ours.stdout, flags=re.MULTILINE)
+        assert (lines, without_ours) == (1, stock.stdout)
+    else:
+        assert ours.stdout == stock.stdout
 
 
 def test_show_broker_says_in_a_launcher_that_every_command_is_covered(signed_in: Terminal) -> None:
