@@ -49,6 +49,7 @@ def login(
     from azure.cli.command_modules.profile import custom as az_profile
     from azure.cli.core.util import b64encode
 
+    _check_cache(cmd.cli_ctx)
     claims = custom.claims_text(claims_challenge)
     wanted = SimpleNamespace(tenant=None if chosen.tenant_id in SHARED_TENANTS else chosen.tenant_id)
     _validators.validate_tenant(cmd, wanted)
@@ -133,6 +134,22 @@ def _remember(home_account_ids: list[str]) -> None:
 
 def _signed_in_file() -> Path:
     return settings.config_directory() / "brokerauth" / "signed-in-to-az"
+
+
+def _check_cache(cli_ctx: Any) -> None:
+    """See that az can keep a sign-in, before anybody is asked for one.
+
+    :raises BrokerNotReadyError: it is told to encrypt its cache, and lacks the packages for that.
+    """
+    try:
+        # Loads the cache.
+        _profile._create_identity_instance(cli_ctx, cli_ctx.cloud.endpoints.active_directory)._msal_app  # noqa: B018
+    except ImportError as error:
+        raise errors.BrokerNotReadyError(
+            f"az cannot open its own token cache (core.encrypt_token_cache is true): {str(error).splitlines()[0]}",
+            remedy="Install PyGObject with libsecret's typelib for az's Python, or run: az config set"
+            " core.encrypt_token_cache=false",
+        ) from error
 
 
 @contextmanager

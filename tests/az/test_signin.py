@@ -152,6 +152,20 @@ def test_without_seeding_az_keeps_the_account_and_no_token(new_terminal: Start) 
     assert stored_secrets(there, "AccessToken") == []
 
 
+@pytest.mark.any_runtime
+def test_where_az_cannot_encrypt_its_cache_nobody_is_asked_and_az_says_what_it_lacks(new_terminal: Start) -> None:
+    """az's own Python has no PyGObject, with which MSAL reaches the keyring."""
+    there = new_terminal("default")
+    there.tell("config", "set", "core.encrypt_token_cache=true")
+    said = there.refuse("brokerauth", "login")
+    assert "core.encrypt_token_cache is true): Unable to import module 'gi'" in said
+    assert "az config set core.encrypt_token_cache=false" in said
+    assert there.broker_calls() == []
+    assert there.tell("brokerauth", "list") == []
+    there.tell("config", "set", "core.encrypt_token_cache=false")
+    assert there.tell("brokerauth", "login")["username"] == ADA.username
+
+
 def test_a_cancelled_sign_in_leaves_az_as_it_was(signed_in: Terminal) -> None:
     signed_in.machine.set_scenario("user-cancels")
     said = signed_in.refuse("brokerauth", "login", "--select-account")
