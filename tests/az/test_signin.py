@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 import subprocess
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ import pytest
 from testbed.directory import ADA, CONTOSO, DEVICE_ID, FABRIKAM, GRACE, KATHERINE, SUBSCRIPTIONS
 from testbed.scenarios import SCENARIOS
 from tests.az.conftest import Start
-from tests.az.session import Terminal
+from tests.az.session import REPOSITORY, Terminal
 
 ALL = {subscription.subscription_id for subscription in SUBSCRIPTIONS}
 IN_CONTOSO = {s.subscription_id for s in SUBSCRIPTIONS if s.tenant_id == CONTOSO.tenant_id}
@@ -80,15 +81,38 @@ def test_on_a_terminal_az_shows_its_own_picker(new_terminal: Start) -> None:
     assert there.tell("account", "show")["name"] == SUBSCRIPTIONS[2].name
 
 
-def test_a_device_policy_refuses_the_device_code_and_lets_the_broker_in(new_terminal: Start) -> None:
-    for refusal in (53003, 53000):
-        there = new_terminal(replace(SCENARIOS["compliant-device-required"], device_required=refusal))
-        stock = there.sign_in_by_device_code()
-        assert stock.returncode == 1
-        assert f"AADSTS{refusal}" in stock.stderr
-        told = there.tell("brokerauth", "login")
-        assert {subscription["id"] for subscription in told["subscriptions"]} == ALL
-        assert there.tell("group", "list")
+def recorded_in_readme() -> list[tuple[list[str], list[str]]]:
+    """The commands of the README's recorded run, and what it shows of each one's output; `...` stands for the rest."""
+    text = (REPOSITORY / "README.md").read_text().partition("compliant-device-required`")[2]
+    block = text.partition("```console\n")[2].partition("```")[0]
+    runs = [run.splitlines() for run in block.split("$ ")[1:]]
+    return [(shlex.split(command), shown) for command, *shown in runs]
+
+
+def test_where_a_device_policy_refuses_the_device_code_the_broker_gets_in_as_the_readme_shows(
+    new_terminal: Start,
+) -> None:
+    there = new_terminal("compliant-device-required")
+    for (az, *words), shown in recorded_in_readme():
+        assert az == "az"
+        done = there.sign_in_by_device_code() if "--use-device-code" in words else there.az(*words)
+        assert done.returncode == int(shown[0].startswith("ERROR")), done.stderr
+        for line in shown:
+            beginning, dots, _ = line.partition("...")
+            said = [
+                s for s in (done.stdout + done.stderr).splitlines() if s.startswith(beginning) and (dots or s == line)
+            ]
+            assert said, (line, done.stdout, done.stderr)
+    assert {subscription["id"] for subscription in there.tell("account", "list")} == ALL
+
+
+def test_a_policy_for_registered_devices_does_so_too(new_terminal: Start) -> None:
+    there = new_terminal(replace(SCENARIOS["compliant-device-required"], device_required=53000))
+    stock = there.sign_in_by_device_code()
+    assert stock.returncode == 1
+    assert "AADSTS53000" in stock.stderr
+    assert there.tell("brokerauth", "login")["username"] == ADA.username
+    assert there.tell("group", "list")
 
 
 def test_an_earlier_browser_sign_in_is_removed_and_a_later_one_is_respected(new_terminal: Start) -> None:
