@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,14 +12,6 @@ from testbed.scenarios import Scenario
 from tests.az.session import CLI, Cli, Terminal, machine_for
 
 Start = Callable[..., Terminal]
-# Microsoft publishes the real runtime for this kind of Linux machine only.
-RUNTIMES = ("double", "real") if platform.machine() == "x86_64" else ("double",)
-
-
-@pytest.fixture(params=RUNTIMES, scope="module")
-def runtime(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 from testbed.interpreters import site_packages_of
 from testbed.machine import Machine
 from testbed.scenarios import Scenario
+from tests.emulated.session import claims_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 QUICK = {"AZURE_BROKERAUTH_SILENT_TIMEOUT": "4", "AZURE_BROKERAUTH_PROMPT_TIMEOUT": "4"}
@@ -118,9 +118,3 @@ import time, requests
 while requests.post("https://login.microsoftonline.com/testbed/approve").status_code != 200:
     time.sleep(0.1)
 """
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    body = token.split(".")[1]
-    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    return claims

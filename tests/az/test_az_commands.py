@@ -52,6 +52,7 @@ def examples_in(help_text: str) -> list[list[str]]:
     return [shlex.split(text) for text in listed]
 
 
+@pytest.mark.any_runtime
 def test_az_lists_the_extension(signed_in: Session) -> None:
     assert "brokerauth" in json.loads(signed_in.az("version").stdout)["extensions"]
 
@@ -76,6 +77,7 @@ def test_the_same_json_with_and_without_az(signed_in: Session, words: list[str])
         assert list(in_az) == list(alone)
 
 
+@pytest.mark.any_runtime
 @pytest.mark.parametrize("words", [["list"], ["show"], ["inspect-token"]], ids=" ".join)
 def test_the_same_table_with_and_without_az(signed_in: Session, words: list[str]) -> None:
     tables = [
@@ -106,12 +108,14 @@ def test_an_account_chosen_in_one_host_is_in_use_in_the_other(default: Session) 
     assert default.tell("list") == []
 
 
+@pytest.mark.any_runtime
 def test_debug_leaves_stdout_alone_and_holds_no_secret(signed_in: Session) -> None:
     done = signed_in.az("brokerauth", "get-access-token", "--debug")
     assert "started the broker's process" in done.stderr
     assert claims_of(json.loads(done.stdout)["accessToken"])["oid"] == ADA.home.object_id
 
 
+@pytest.mark.any_runtime
 def test_both_helps_list_the_same_commands(signed_in: Session) -> None:
     assert commands_in(signed_in.az("brokerauth", "--help").stdout) == sorted(COMMANDS)
     assert commands_in(signed_in.brokerauth("--help").stdout) == sorted(COMMANDS)
@@ -212,6 +216,7 @@ def test_without_a_reachable_broker_az_says_why_and_goes_on_working(
     assert there.az("version").returncode == there.az("brokerauth", "--help").returncode == 0
 
 
+@pytest.mark.any_runtime
 def test_a_setting_made_with_az_config_holds_in_both_hosts(start: Start) -> None:
     there = start("native-linux")
     assert there.az("config", "set", "brokerauth.enable_broker_on_linux=true").returncode == 0

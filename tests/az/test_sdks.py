@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from testbed.directory import ADA, DEVICE_ID
-from tests.az.session import Terminal, claims_of
+from tests.az.session import Terminal
+from tests.emulated.session import claims_of
 
 SCOPES = {
     "https://management.azure.com": "https://management.azure.com/.default",
@@ -55,7 +56,9 @@ def check(there: Terminal, printed: str) -> None:
     assert there.token_endpoint_calls() == []
 
 
-@pytest.mark.parametrize("credential", ["AzureCliCredential", "DefaultAzureCredential"])
+@pytest.mark.parametrize(
+    "credential", ["AzureCliCredential", pytest.param("DefaultAzureCredential", marks=pytest.mark.any_runtime)]
+)
 def test_python_programs_get_the_brokers_tokens_from_az(signed_in: Terminal, credential: str) -> None:
     # DefaultAzureCredential would look for a managed identity first; a developer's machine has none.
     narrowed = {"AZURE_TOKEN_CREDENTIALS": "dev"} if credential == "DefaultAzureCredential" else {}
@@ -64,6 +67,7 @@ def test_python_programs_get_the_brokers_tokens_from_az(signed_in: Terminal, cre
     check(signed_in, done.stdout)
 
 
+@pytest.mark.any_runtime
 def test_node_programs_get_the_brokers_tokens_from_az(signed_in: Terminal, node_modules: Path) -> None:
     done = signed_in.run(["node", "-e", NODE, *SCOPES.values()], NODE_PATH=str(node_modules))
     assert done.returncode == 0, done.stderr

@@ -41,6 +41,7 @@ def test_after_login_az_itself_is_signed_in_with_all_tenants_and_subscriptions(n
     assert stored_secrets(there, "RefreshToken") == []
 
 
+@pytest.mark.any_runtime
 def test_login_takes_tenant_subscription_and_user_as_az_does(new_terminal: Start) -> None:
     there = new_terminal("default")
     told = there.tell("brokerauth", "login", "--username", GRACE.username, "--tenant", CONTOSO.domain)
@@ -60,6 +61,7 @@ def test_login_takes_tenant_subscription_and_user_as_az_does(new_terminal: Start
     assert [subscription["id"] for subscription in bare["subscriptions"]] == [FABRIKAM.tenant_id]
 
 
+@pytest.mark.any_runtime
 def test_a_claims_challenge_given_to_login_reaches_the_broker(new_terminal: Start) -> None:
     there = new_terminal("default")
     challenge = base64.b64encode(b'{"access_token":{"acrs":{"essential":true,"value":"c1"}}}').decode()
@@ -67,6 +69,7 @@ def test_a_claims_challenge_given_to_login_reaches_the_broker(new_terminal: Star
     assert "acrs" in there.broker_calls()[0]["claims"]
 
 
+@pytest.mark.any_runtime
 def test_on_a_terminal_az_shows_its_own_picker(new_terminal: Start) -> None:
     there = new_terminal("default")
     typing = there.machine.popen(
@@ -106,6 +109,7 @@ def test_where_a_device_policy_refuses_the_device_code_the_broker_gets_in_as_the
     assert {subscription["id"] for subscription in there.tell("account", "list")} == ALL
 
 
+@pytest.mark.any_runtime
 def test_a_policy_for_registered_devices_does_so_too(new_terminal: Start) -> None:
     there = new_terminal(replace(SCENARIOS["compliant-device-required"], device_required=53000))
     stock = there.sign_in_by_device_code()
@@ -115,6 +119,7 @@ def test_a_policy_for_registered_devices_does_so_too(new_terminal: Start) -> Non
     assert there.tell("group", "list")
 
 
+@pytest.mark.any_runtime
 def test_an_earlier_browser_sign_in_is_removed_and_a_later_one_is_respected(new_terminal: Start) -> None:
     there = new_terminal("default")
     assert there.sign_in_by_device_code().returncode == 0
@@ -138,6 +143,7 @@ def test_signing_out_through_us_signs_az_out(signed_in: Terminal) -> None:
     assert "az is not signed in" in signed_in.refuse("account", "show-broker", status=3)
 
 
+@pytest.mark.any_runtime
 @pytest.mark.parametrize("command", [("logout",), ("account", "clear")])
 def test_when_az_signed_out_our_next_command_notices(signed_in: Terminal, command: tuple[str, ...]) -> None:
     signed_in.tell(*command)
@@ -165,6 +171,7 @@ def test_several_accounts_side_by_side_each_keep_their_own_tokens(new_terminal: 
     assert {a["username"] for a in there.tell("brokerauth", "list")} == {GRACE.username, ADA.username}
 
 
+@pytest.mark.any_runtime
 def test_without_seeding_az_keeps_the_account_and_no_token(new_terminal: Start) -> None:
     there = new_terminal("default")
     there.env["AZURE_BROKERAUTH_SEED_AZ_CACHE"] = "false"
@@ -197,6 +204,7 @@ def test_a_cancelled_sign_in_leaves_az_as_it_was(signed_in: Terminal) -> None:
     assert signed_in.tell("account", "show")["user"]["name"] == ADA.username
 
 
+@pytest.mark.any_runtime
 def test_another_applications_sign_in_does_not_sign_az_in(new_terminal: Start) -> None:
     there = new_terminal("default")
     done = there.az("brokerauth", "login", "--client-id", "11111111-0000-4000-8000-000000000000")
