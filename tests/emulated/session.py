@@ -99,7 +99,8 @@ class Session:
         """The promises that hold in every scenario."""
         wait_until(lambda: self.machine.processes() == [], 5)
         assert not self.opened.exists(), f"a browser was opened: {self.opened.read_text()}"
-        assert not [m for m in self.calls("entra") if not m.startswith("GET ") or not m.endswith("configuration")]
+        discovery = ("configuration", "discovery/instance")
+        assert not [m for m in self.calls("entra") if not m.startswith("GET ") or not m.endswith(discovery)]
         files = [file for file in self.machine.home.rglob("*") if file.is_file()]
         stored = [file.read_bytes() for file in files]
         for secret in self.secrets():
