@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import sys
+
+from azext_brokerauth.interrupting import ends_on_signals
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command.
+    """Run one command, until it or a signal ends it.
 
     :param arguments: the words after the program's name; None: those of this process.
     :returns: the exit code.
     """
-    if missing := [name for name in ("knack", "msal", "portalocker") if importlib.util.find_spec(name) is None]:
-        sys.stderr.write(f"brokerauth: not installed: {', '.join(missing)}. Run: pip install 'brokerauth[cli]'\n")
-        return 1
-    from azext_brokerauth.plain import run
+    # What comes after is Python's own end, where there is nothing left to tidy.
+    with ends_on_signals(afterwards=signal.SIG_DFL):
+        if missing := [name for name in ("knack", "msal", "portalocker") if importlib.util.find_spec(name) is None]:
+            sys.stderr.write(f"brokerauth: not installed: {', '.join(missing)}. Run: pip install 'brokerauth[cli]'\n")
+            return 1
+        from azext_brokerauth.plain import run
 
-    return run(sys.argv[1:] if arguments is None else arguments)
+        return run(sys.argv[1:] if arguments is None else arguments)
 
 
 if __name__ == "__main__":

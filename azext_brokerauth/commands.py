@@ -80,6 +80,7 @@ def az_commands_loader() -> type:
 
     from azext_brokerauth.azcli import hook
     from azext_brokerauth.azcli.errors import raise_as_az_error
+    from azext_brokerauth.interrupting import end_on_signals
 
     class BrokerAuthCommandsLoader(AzCommandsLoader):  # type: ignore[misc]
         """The commands below ``az brokerauth``."""
@@ -107,6 +108,7 @@ def az_commands_loader() -> type:
             with self.command_group("account") as group:
                 group.custom_command("show-broker", "state#show_broker", custom_command_type=in_az)
             if args and args[0] == "brokerauth":
+                end_on_signals()
                 from azext_brokerauth.azcli import signin
 
                 signin.notice_sign_out(self.cli_ctx)

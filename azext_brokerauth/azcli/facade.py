@@ -18,6 +18,7 @@ from azext_brokerauth import errors, settings
 from azext_brokerauth.azcli.errors import az_error
 from azext_brokerauth.broker.messages import Account
 from azext_brokerauth.cache import MANDATORY, Token
+from azext_brokerauth.interrupting import ends_on_signals
 from azext_brokerauth.settings import Settings
 from azext_brokerauth.tokens import Prompt, TokenRequest, Tokens
 
@@ -126,7 +127,8 @@ class BrokeredApplication:
             ),
         )
         try:
-            token = tokens.get(wanted, Prompt.NEVER)
+            with ends_on_signals():
+                token = tokens.get(wanted, Prompt.NEVER)
         except errors.BrokerAuthError as error:
             if cached:
                 _LOGGER.warning("Renewing a token failed; going on with the one that is still valid: %s", error)

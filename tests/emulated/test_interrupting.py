@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 
@@ -61,11 +65,72 @@ def test_a_signal_ends_it_within_a_second(start: Start, name: str, number: signa
     send(process, number)
     process.wait(A_SECOND)
     said = process.communicate()
-    assert process.returncode != 0
-    assert said[0] == ""
     if program == "command":
-        assert "Traceback" not in said[1]
+        assert (process.returncode, *said) == (128 + number, "", "")
+    else:  # a program's signals are its own: Python's usual ends
+        assert (process.returncode, said[0]) == (-number, "")
     works_again(there)
+
+
+@pytest.mark.parametrize("moments", [12, pytest.param(120, marks=pytest.mark.full)])
+def test_a_signal_may_come_at_any_moment(default: Session, moments: int) -> None:
+    started = time.monotonic()
+    default.tell("login")
+    whole = time.monotonic() - started
+    for moment in range(moments):
+        number = (signal.SIGINT, signal.SIGTERM)[moment % 2]
+        default.machine.set_scenario(("default", "hang-on-silent", "hang-on-start", "interaction-required")[moment % 4])
+        process = default.start("login")
+        time.sleep(whole * moment / moments)
+        send(process, number)
+        stdout, stderr = process.communicate(timeout=10)
+        if process.returncode == 0:
+            assert json.loads(stdout)["username"] == ADA.username
+        elif process.returncode != -number:  # by which Python itself ends, before our first line and after our last
+            assert (process.returncode, stdout, stderr) == (128 + number, "", "")
+        wait_until(lambda: default.machine.processes() == [], A_SECOND)
+        kept = {file.name for file in (default.config / "brokerauth").iterdir()}
+        assert kept == {"accounts.json", "accounts.lock"}
+    works_again(default)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.any_runtime
+def test_a_question_that_is_given_up_leaves_the_terminal_as_it_was(default: Session, number: signal.Signals) -> None:
+    default.tell("login")
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    process = default.machine.popen(
+        [BROKERAUTH, "logout"], default.env, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    asked = ""
+    while "Continue?" not in asked:
+        asked += process.stdout.read(1)
+    time.sleep(0.2)
+    send(process, number)
+    process.communicate(timeout=10)
+    assert process.returncode == 128 + number
+    assert termios.tcgetattr(theirs) == before
+    os.close(ours)
+    os.close(theirs)
+    assert default.tell("show")["username"] == ADA.username
+
+
+@pytest.mark.any_runtime
+def test_a_signal_that_the_caller_ignores_stays_ignored(default: Session) -> None:
+    # As for a command that a script starts with &.
+    default.machine.set_scenario(Scenario(calls={SILENT: "slow"}, delay=1))
+    process = default.machine.popen(
+        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", BROKERAUTH, "login"],
+        default.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    wait_until(lambda: SILENT in default.calls())
+    send(process, signal.SIGINT)
+    assert json.loads(process.communicate(timeout=20)[0])["username"] == ADA.username
 
 
 @pytest.mark.parametrize("name", HANGS_IN)
