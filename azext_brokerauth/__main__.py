@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import signal
 import sys
 
-from azext_brokerauth.interrupting import ends_on_signals
+from azext_brokerauth.interrupting import Ended, ends_on_signals
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,14 +16,21 @@ def main(arguments: list[str] | None = None) -> int:
     :param arguments: the words after the program's name; None: those of this process.
     :returns: the exit code.
     """
-    # What comes after is Python's own end, where there is nothing left to tidy.
-    with ends_on_signals(afterwards=signal.SIG_DFL):
-        if missing := [name for name in ("knack", "msal", "portalocker") if importlib.util.find_spec(name) is None]:
-            sys.stderr.write(f"brokerauth: not installed: {', '.join(missing)}. Run: pip install 'brokerauth[cli]'\n")
-            return 1
-        from azext_brokerauth.plain import run
+    try:
+        with ends_on_signals(afterwards=signal.SIG_DFL):
+            return _main(sys.argv[1:] if arguments is None else arguments)
+    except Ended as ended:
+        # All is tidied, and Python's own end may take long.
+        os._exit(ended.code)
 
-        return run(sys.argv[1:] if arguments is None else arguments)
+
+def _main(arguments: list[str]) -> int:
+    if missing := [name for name in ("knack", "msal", "portalocker") if importlib.util.find_spec(name) is None]:
+        sys.stderr.write(f"brokerauth: not installed: {', '.join(missing)}. Run: pip install 'brokerauth[cli]'\n")
+        return 1
+    from azext_brokerauth.plain import run
+
+    return run(arguments)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,12 @@ Only commands have this. A program that uses the credential keeps its own signal
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -16,11 +19,20 @@ from typing import Any
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE = 0.7
 """Seconds for tidying up. Python drops an exception that a signal handler raises inside a finaliser, and a disk can
-hang; after these seconds the process leaves as it is, and the broker's process notices that and ends too."""
+hang: after these seconds the process leaves as it is, and the broker's process notices that and ends too."""
+
+
+class Ended(SystemExit):
+    """A signal ends this process.
+
+    :param code: the exit code, as shells count.
+    """
+
+    code: int
 
 
 def end_on_signals() -> dict[signal.Signals, Any]:
-    """From now on, Ctrl-C and SIGTERM raise ``SystemExit`` with 130 and 143, as shells count
+    """From now on, Ctrl-C and SIGTERM raise :class:`Ended` with 130 and 143
     (https://www.gnu.org/software/bash/manual/html_node/Exit-Status.html). A signal that the process ignores, or handles
     in a way of its own, is left alone.
 
@@ -53,7 +65,12 @@ def ends_on_signals(afterwards: Any = None) -> Iterator[None]:
 def _end(number: int, _: FrameType | None) -> None:
     for other in _SIGNALS:
         signal.signal(other, signal.SIG_IGN)
-    if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + number))
-        signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
-    raise SystemExit(128 + number)
+    sys.unraisablehook = lambda _: None  # what a finaliser drops is nothing that a person should read
+    # Not threading.Thread, whose locks the interrupted code may hold.
+    _thread.start_new_thread(_leave_anyway, (128 + number,))
+    raise Ended(128 + number)
+
+
+def _leave_anyway(code: int) -> None:
+    time.sleep(_PATIENCE)
+    os._exit(code)

@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -23,6 +23,10 @@ from azext_brokerauth.settings import SHARED_TENANTS, Settings
 from azext_brokerauth.wsl import Kind, Machine, detect
 
 _LOGGER = logging.getLogger(__name__)
+
+LISTEN = 0.2
+"""Seconds after which one who waits looks for signals. Python handles them between two of its own steps, so one that
+comes just before the wait begins would otherwise be noticed only when that ends."""
 
 
 class Prompt(Enum):
@@ -208,6 +212,8 @@ class Tokens:
         """
         future = self.begin(request, prompt)
         try:
+            while not future.done():
+                wait([future], LISTEN)
             return future.result()
         except KeyboardInterrupt:
             self.abandon(future)
