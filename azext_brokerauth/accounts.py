@@ -89,10 +89,13 @@ class AccountStore:
                     f"{self._path} was written by another version of brokerauth (format {body['version']}).",
                     remedy="Use that version, or remove the file and sign in again.",
                 )
+            for fields in body["accounts"]:
+                if not all(isinstance(value, str) for value in fields.values()):
+                    raise TypeError("a field is not a text")
             return Records(tuple(Account(**fields) for fields in body["accounts"]), str(body["current"]))
         except (FileNotFoundError, NotADirectoryError):
             return Records()
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SettingsError(
                 f"The account file {self._path} cannot be read: {type(error).__name__}: {error}.",
                 remedy=f"Remove {self._path} and run: az brokerauth login",

@@ -125,7 +125,12 @@ def inspect_token(
     claims_challenge: str | None = None,
 ) -> dict[str, Any]:
     token = _token(resource, scopes, tenant, username, claims_challenge)
+    return _facts(token)
+
+
+def _facts(token: Token) -> dict[str, Any]:
     claims = _read_claims(token.value)
+    capabilities = claims.get("xms_cc")
     return {
         "audience": claims.get("aud"),
         "clientId": claims.get("appid") or claims.get("azp"),
@@ -135,7 +140,7 @@ def inspect_token(
         "deviceId": claims.get("deviceid"),
         "authenticationMethods": claims.get("amr"),
         "scopes": claims.get("scp"),
-        "continuousAccessEvaluation": "CP1" in (claims.get("xms_cc") or []),
+        "continuousAccessEvaluation": isinstance(capabilities, list) and "CP1" in capabilities,
         "issuedOn": _utc(claims.get("iat")),
         "expiresOn": _utc(token.expires_on),
         "tokenType": token.token_type,
@@ -240,7 +245,7 @@ def claims_text(challenge: str | None) -> str:
             text = base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True).decode()
         if not isinstance(json.loads(text), dict):
             raise ValueError("not a JSON object")
-    except (binascii.Error, ValueError) as error:
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise errors.InvalidInputError(
             "--claims-challenge is not a claims challenge.",
             remedy='Give the value of claims="..." from the resource\'s WWW-Authenticate header, as it is.',
@@ -253,13 +258,19 @@ def _read_claims(token: str) -> dict[str, Any]:
     try:
         body = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except (IndexError, binascii.Error, ValueError):
+    except (IndexError, binascii.Error, ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
 
 
 def _utc(seconds: object) -> str | None:
-    return datetime.fromtimestamp(int(seconds), timezone.utc).isoformat() if isinstance(seconds, (int, float)) else None
+    """A time that a token tells; None for what is no time."""
+    if not isinstance(seconds, (int, float)):
+        return None
+    try:
+        return datetime.fromtimestamp(int(seconds), timezone.utc).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def shown(account: Account, records: Records) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Diagnostics:
         """Read MSAL's error description. MSAL strips the broker's status, code and tag from its answer and
         leaves them only in this text (``msal.broker._convert_error``)."""
         broker = re.search(
-            r"Status: (?:Response_Status\.)?(?:Status_)?(\w+), Error code: (-?\d+), Tag: (-?\d+)", description
+            r"Status: (?:Response_Status\.)?(?:Status_)?(\w+), Error code: (-?\d{1,20}), Tag: (-?\d{1,20})", description
         )
         told = re.search(
             r"[Cc]orrelation[ _][Ii][Dd]:? ?\"?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})", description

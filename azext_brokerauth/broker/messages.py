@@ -212,7 +212,7 @@ def decode(line: bytes) -> tuple[int, Message]:
         body = json.loads(line)
         kind, fields = _TYPES[body["type"]], dict(body["message"])
         return int(body["number"]), _build(kind, fields)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise MessageError(f"a line of {len(line)} bytes is not a message ({type(error).__name__})") from None
 
 

@@ -18,6 +18,9 @@ from azext_brokerauth.settings import SHARED_TENANTS
 HTTP_TIMEOUT = 10
 """Seconds for each read of the authority's metadata; the broker's own calls have the parent's deadline instead."""
 
+_LONGEST = 10 * 365 * 86400
+"""Seconds that no token lives; more is nonsense, and may not even be a date."""
+
 
 class NoTokenError(Exception):
     """There is no token, for the reason in ``failure``."""
@@ -137,6 +140,15 @@ def _msal_account(ask: Ask) -> dict[str, str]:
 
 
 def _to_answer(application: msal.PublicClientApplication, result: dict[str, Any], app: App) -> Answer:
+    try:
+        return _read_answer(application, result, app)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        # Not the error's text: it might quote the token.
+        text = f"The broker's answer is not what MSAL documents ({type(error).__name__})."
+        raise NoTokenError(Trouble.NONSENSE, text) from error
+
+
+def _read_answer(application: msal.PublicClientApplication, result: dict[str, Any], app: App) -> Answer:
     if "access_token" not in result:
         reason = str(result.get("error_description") or result.get("error") or "no reason given")
         raise NoTokenError(Trouble.REFUSED, reason, _correlation_id(result))
@@ -151,9 +163,12 @@ def _to_answer(application: msal.PublicClientApplication, result: dict[str, Any]
     # After a silent request the runtime names the account that was asked for, even where the token is another's. The ID
     # token tells; but a guest's object ID in it is not the home account's, and only the runtime knows whose it is.
     at_home = tenant == home_tenant or (app.tenant in SHARED_TENANTS and not app.enable_msa_passthrough)
+    lifetime = int(result["expires_in"])
+    if not 0 <= lifetime <= _LONGEST:
+        raise NoTokenError(Trouble.NONSENSE, f"A token's lifetime cannot be {lifetime} seconds.")
     return Answer(
         access_token=str(result["access_token"]),
-        expires_on=int(time.time()) + int(result["expires_in"]),
+        expires_on=int(time.time()) + lifetime,
         refresh_on=int(result["refresh_on"]) if "refresh_on" in result else None,
         token_type=str(result.get("token_type") or "Bearer").capitalize(),
         tenant=tenant,
@@ -172,7 +187,7 @@ def _correlation_id(result: dict[str, Any]) -> str:
     """Under which the broker and Entra logged the request; MSAL tells it in the runtime's telemetry only."""
     try:
         return str(json.loads(result["msal_telemetry"])["msalruntime_telemetry"]["correlation_id"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return ""
 
 
@@ -181,5 +196,5 @@ def _client_info(text: str | None) -> tuple[str, str]:
     try:
         info = json.loads(base64.urlsafe_b64decode((text or "") + "=="))
         return f"{info['uid']}.{info['utid']}", str(info["utid"])
-    except (binascii.Error, ValueError, KeyError, TypeError) as error:
+    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError) as error:
         raise NoTokenError(Trouble.NONSENSE, "The broker's answer does not say whose token it is.") from error
