@@ -81,6 +81,7 @@ def az_commands_loader() -> type:
     from azext_brokerauth.azcli import hook
     from azext_brokerauth.azcli.errors import raise_as_az_error
     from azext_brokerauth.interrupting import end_on_signals
+    from azext_brokerauth.redaction import redact_logs
 
     class BrokerAuthCommandsLoader(AzCommandsLoader):  # type: ignore[misc]
         """The commands below ``az brokerauth``."""
@@ -92,6 +93,8 @@ def az_commands_loader() -> type:
             super().__init__(cli_ctx=cli_ctx, custom_command_type=operations)
 
         def load_command_table(self, args: list[str]) -> Any:
+            # az's own records are az's; ours, and those of MSAL that our facade causes, are not for it to show.
+            redact_logs("azext_brokerauth", "cli.azext_brokerauth", "msal")
             hook.install()
             in_az = CliCommandType(operations_tmpl=_AZ_OPERATIONS, exception_handler=raise_as_az_error)
             with self.command_group("brokerauth") as group:

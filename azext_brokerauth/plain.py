@@ -6,10 +6,11 @@ import configparser
 import sys
 
 from knack import CLI
-from knack.log import get_logger
+from knack.log import CLILogging, get_logger
 
 from azext_brokerauth import __version__, errors, settings
 from azext_brokerauth.commands import PlainCommandsLoader
+from azext_brokerauth.redaction import redact_logs
 
 _LOGGER = get_logger(__name__)
 
@@ -32,6 +33,12 @@ def run(arguments: list[str]) -> int:
     return int(cli.invoke(arguments))
 
 
+class _RedactedLogging(CLILogging):  # type: ignore[misc]
+    def configure(self, args: list[str]) -> None:
+        super().configure(args)
+        redact_logs()
+
+
 class PlainCLI(CLI):  # type: ignore[misc]
     """knack's CLI over az's configuration directory."""
 
@@ -41,6 +48,7 @@ class PlainCLI(CLI):  # type: ignore[misc]
             config_dir=str(settings.config_directory()),
             config_env_var_prefix="AZURE",
             commands_loader_cls=PlainCommandsLoader,
+            logging_cls=_RedactedLogging,
         )
 
     def get_cli_version(self) -> str:

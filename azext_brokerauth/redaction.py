@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,4}")
@@ -25,6 +26,37 @@ def redact(text: str, *, personal: bool = True) -> str:
     text = _NAMED.sub(r"\1<redacted>", text)
     text = _RUN.sub(lambda run: "<redacted>" if _LONG.search(run[0]) else run[0], text)
     return _MAYBE_USER.sub(_without_user, text) if personal else text
+
+
+class Redacting(logging.Filter):
+    """Redacts whatever a handler is given. Warnings and errors, which are for the person whose command this is, may
+    name accounts.
+
+    :param names: redact records of these loggers and those below only; empty for all.
+    """
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self._filters = [logging.Filter(name) for name in names]
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not self._filters or any(ours.filter(record) for ours in self._filters):
+            record.msg = redact(record.getMessage(), personal=record.levelno < logging.WARNING)
+            record.args = None
+            if record.exc_info:
+                # What a formatter would make of it, at the only place where it can still be redacted.
+                record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+        return True
+
+
+def redact_logs(*names: str) -> None:
+    """Have the handlers that knack and az have set up redact what they are given.
+
+    :param names: as for :class:`Redacting`.
+    """
+    for logger in (logging.getLogger(), logging.getLogger("cli")):
+        for handler in logger.handlers:
+            handler.addFilter(Redacting(*names))
 
 
 def _without_user(word: re.Match[str]) -> str:

@@ -250,6 +250,7 @@ class Tokens:
             if token and self._good_enough(
                 token, now, renewing=flight is not None, retry=self._retry_after.get(key, 0.0)
             ):
+                _LOGGER.debug("from memory: a token for %s, valid until %d", " ".join(request.scopes), token.expires_on)
                 done: Future[Token] = Future()
                 done.set_result(token)
                 return done
@@ -396,7 +397,7 @@ class Tokens:
         if ask.account is None:
             return self._as_windows_default(ask, deadline)
         try:
-            return self._same_account(self._check(self._broker.ask(ask, self.settings.silent_timeout)), ask)
+            return self._same_account(self._check(self._ask(ask, self.settings.silent_timeout)), ask)
         except errors.AccountUnknownError as unknown:
             # The runtime keeps its accounts in the keyring. With a new or a locked one it knows nobody, and only
             # Windows' own account can still be had silently: as good, if it is the one asked for.
@@ -408,7 +409,7 @@ class Tokens:
 
     def _as_windows_default(self, ask: Ask, deadline: float) -> Token:
         left = max(0.0, deadline - time.monotonic())
-        token = self._check(self._broker.ask(replace(ask, step=Step.DEFAULT, account=None), left))
+        token = self._check(self._ask(replace(ask, step=Step.DEFAULT, account=None), left))
         try:
             return self._same_account(token, ask)
         except errors.WrongAccountError:
@@ -435,13 +436,16 @@ class Tokens:
             window=self._window.handle,
         )
         try:
-            token = self._check(self._broker.prompt(ask, self.settings.prompt_timeout, started))
+            token = self._check(_timed(ask, lambda: self._broker.prompt(ask, self.settings.prompt_timeout, started)))
         except errors.InteractionRequiredError as error:
             # The person was asked, and that did not help: a refusal, at which a chain of credentials must stop.
             raise errors.SignInRefusedError(
                 error.message, remedy=error.remedy, diagnostics=error.diagnostics
             ) from error
         return token if select_account else self._same_account(token, ask)
+
+    def _ask(self, ask: Ask, timeout: float) -> Answer | Done | Failure:
+        return _timed(ask, lambda: self._broker.ask(ask, timeout))
 
     def _check(self, reply: Answer | Done | Failure) -> Token:
         if isinstance(reply, Failure):
@@ -480,6 +484,20 @@ class Tokens:
                 remedy="Check --tenant.",
             )
         return token
+
+
+def _timed(ask: Ask, call: Callable[[], Answer | Done | Failure]) -> Answer | Done | Failure:
+    """Carry out one step, and log what came of it and how long it took."""
+    began, outcome = time.monotonic(), "gave nothing"
+    try:
+        reply = call()
+        outcome = f"answered {type(reply).__name__}"
+        if isinstance(reply, Failure):
+            outcome += f" ({reply.trouble.value}, correlation ID {reply.correlation_id or 'unknown'})"
+        return reply
+    finally:
+        milliseconds = (time.monotonic() - began) * 1000
+        _LOGGER.debug("%s step for %s: %s after %d ms", ask.step.value, " ".join(ask.scopes), outcome, milliseconds)
 
 
 _REPAIR = "Run: python3 -m pip install --force-reinstall 'msal[broker]'"
