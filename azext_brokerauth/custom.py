@@ -13,7 +13,7 @@ from typing import Any
 
 from knack.log import get_logger
 
-from azext_brokerauth import errors, settings
+from azext_brokerauth import errors, settings, waiting
 from azext_brokerauth.accounts import AccountStore, Records
 from azext_brokerauth.broker.messages import Account
 from azext_brokerauth.cache import Token
@@ -190,11 +190,14 @@ def account_store() -> AccountStore:
 
 @contextmanager
 def _tokens(chosen: Settings, records: Records) -> Iterator[Tokens]:
-    tokens = Tokens(chosen, records=lambda: records)
+    told = waiting.tell if waiting.on_terminal() else None
+    tokens = Tokens(chosen, records=lambda: records, waiting=told)
     try:
         yield tokens
     finally:
         tokens.close()
+        if told:
+            told(None)  # a signal may leave no time for the thread that would
 
 
 def _account(records: Records, username: str | None) -> Account:

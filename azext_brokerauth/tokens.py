@@ -160,6 +160,8 @@ class Tokens:
     :keyword window: how prompts are shown.
     :keyword disable_instance_discovery: trust an authority that Microsoft does not know.
     :keyword enable_pii_log: let error messages of the broker tell what it otherwise writes as ``(pii)``.
+    :keyword waiting: while a prompt waits for a person, is given the seconds left, about once a second, in a thread
+        of its own; and None when that is over.
     :keyword broker: asks the broker.
     :keyword clock: gives epoch seconds.
     """
@@ -173,6 +175,7 @@ class Tokens:
         window: Window | None = None,
         disable_instance_discovery: bool = False,
         enable_pii_log: bool = False,
+        waiting: Callable[[float | None], None] | None = None,
         broker: Broker | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -182,6 +185,7 @@ class Tokens:
         self._window = window or Window()
         self._disable_instance_discovery = disable_instance_discovery
         self._enable_pii_log = enable_pii_log
+        self._waiting = waiting
         self._new_broker: Callable[[], Broker] = (lambda: broker) if broker else Broker
         self._clock = clock
         self._closed = False
@@ -436,13 +440,37 @@ class Tokens:
             window=self._window.handle,
         )
         try:
-            token = self._check(_timed(ask, lambda: self._broker.prompt(ask, self.settings.prompt_timeout, started)))
+            token = self._check(
+                _timed(
+                    ask, lambda: self._telling(lambda: self._broker.prompt(ask, self.settings.prompt_timeout, started))
+                )
+            )
         except errors.InteractionRequiredError as error:
             # The person was asked, and that did not help: a refusal, at which a chain of credentials must stop.
             raise errors.SignInRefusedError(
                 error.message, remedy=error.remedy, diagnostics=error.diagnostics
             ) from error
         return token if select_account else self._same_account(token, ask)
+
+    def _telling(self, call: Callable[[], Answer | Done | Failure]) -> Answer | Done | Failure:
+        """Make a call that waits for a person, and keep telling how long it still will."""
+        if self._waiting is None:
+            return call()
+        tell, over = self._waiting, threading.Event()
+
+        def count_down() -> None:
+            deadline = time.monotonic() + self.settings.prompt_timeout
+            while not over.wait(1):
+                tell(max(0.0, deadline - time.monotonic()))
+            tell(None)
+
+        telling = threading.Thread(target=count_down, daemon=True, name="brokerauth-waiting")
+        telling.start()
+        try:
+            return call()
+        finally:
+            over.set()
+            telling.join()
 
     def _ask(self, ask: Ask, timeout: float) -> Answer | Done | Failure:
         return _timed(ask, lambda: self._broker.ask(ask, timeout))

@@ -14,7 +14,7 @@ from typing import Any
 
 from knack.log import get_logger
 
-from azext_brokerauth import errors, settings
+from azext_brokerauth import errors, settings, waiting
 from azext_brokerauth.azcli.errors import az_error
 from azext_brokerauth.broker.messages import Account
 from azext_brokerauth.cache import MANDATORY, Token
@@ -248,7 +248,7 @@ class BrokeredApplication:
 @functools.cache
 def _tokens_with(chosen: Settings) -> Tokens:
     """One broker process serves all of az's applications, of which it makes one for each tenant."""
-    return Tokens(chosen)
+    return Tokens(chosen, waiting=waiting.tell if waiting.on_terminal() else None)
 
 
 def _only_bearer() -> errors.BrokerAuthError:

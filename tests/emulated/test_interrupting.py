@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -201,3 +203,30 @@ def test_a_prompt_ends_by_its_own_deadline(start: Start) -> None:
     said = there.refuse("login", "--timeout", "1")
     assert "its prompt within 1 seconds" in said
     works_again(there)
+
+
+@pytest.mark.any_runtime
+@pytest.mark.parametrize("words", [["login"], ["login", "--only-show-errors"]])
+def test_a_person_at_a_terminal_is_told_what_is_waited_for(default: Session, words: list[str]) -> None:
+    default.machine.set_scenario("hang-on-prompt")
+    ours, theirs = pty.openpty()
+    process = default.machine.popen(
+        [BROKERAUTH, *words], default.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs
+    )
+    os.close(theirs)
+    wait_until(lambda: PICKER in default.calls())
+    time.sleep(2.5)
+    send(process, signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 130
+    said = b""
+    with contextlib.suppress(OSError):  # EIO: all ends of the terminal are closed
+        while piece := os.read(ours, 4096):
+            said += piece
+    os.close(ours)
+    shown = said.decode()
+    if len(words) > 1:
+        assert shown == ""
+        return
+    assert re.search(r"\rWaiting for you to answer Windows' sign-in window \(4:5\d left; Ctrl-C gives up\)", shown)
+    assert shown.rpartition("Waiting")[2].endswith("\r" + " " * 79 + "\r")
