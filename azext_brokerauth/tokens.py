@@ -306,7 +306,7 @@ class Tokens:
         )
         reply = self._broker.ask(Ask(Step.SIGN_OUT, app, account=account), self.settings.silent_timeout)
         if isinstance(reply, Failure):
-            raise _error(reply)
+            raise _error(reply, app)
 
     def close(self) -> None:
         """End the broker's processes and forget all tokens. Requests under way fail."""
@@ -401,7 +401,7 @@ class Tokens:
         if ask.account is None:
             return self._as_windows_default(ask, deadline)
         try:
-            return self._same_account(self._check(self._ask(ask, self.settings.silent_timeout)), ask)
+            return self._same_account(self._check(self._ask(ask, self.settings.silent_timeout), ask), ask)
         except errors.AccountUnknownError as unknown:
             # The runtime keeps its accounts in the keyring. With a new or a locked one it knows nobody, and only
             # Windows' own account can still be had silently: as good, if it is the one asked for.
@@ -413,7 +413,7 @@ class Tokens:
 
     def _as_windows_default(self, ask: Ask, deadline: float) -> Token:
         left = max(0.0, deadline - time.monotonic())
-        token = self._check(self._ask(replace(ask, step=Step.DEFAULT, account=None), left))
+        token = self._check(self._ask(replace(ask, step=Step.DEFAULT, account=None), left), ask)
         try:
             return self._same_account(token, ask)
         except errors.WrongAccountError:
@@ -443,7 +443,8 @@ class Tokens:
             token = self._check(
                 _timed(
                     ask, lambda: self._telling(lambda: self._broker.prompt(ask, self.settings.prompt_timeout, started))
-                )
+                ),
+                ask,
             )
         except errors.InteractionRequiredError as error:
             # The person was asked, and that did not help: a refusal, at which a chain of credentials must stop.
@@ -475,9 +476,9 @@ class Tokens:
     def _ask(self, ask: Ask, timeout: float) -> Answer | Done | Failure:
         return _timed(ask, lambda: self._broker.ask(ask, timeout))
 
-    def _check(self, reply: Answer | Done | Failure) -> Token:
+    def _check(self, reply: Answer | Done | Failure, ask: Ask) -> Token:
         if isinstance(reply, Failure):
-            raise _error(reply)
+            raise _error(reply, ask.app)
         if not isinstance(reply, Answer):
             raise errors.BrokerFailedError("The broker's process gave no token.", remedy="Try again.")
         self.settings.insist("tenant_id", reply.tenant, "The tenant of the token")
@@ -531,15 +532,15 @@ def _timed(ask: Ask, call: Callable[[], Answer | Done | Failure]) -> Answer | Do
 _REPAIR = "Run: python3 -m pip install --force-reinstall 'msal[broker]'"
 
 
-def _error(failure: Failure) -> errors.BrokerAuthError:
+def _error(failure: Failure, app: App) -> errors.BrokerAuthError:
     """What the broker's process told, as an error that teaches."""
     told = errors.Diagnostics.parse(failure.text, failure.correlation_id)
     match failure.trouble:
         case Trouble.REFUSED:
-            return errors.from_msal(failure.text, correlation_id=failure.correlation_id)
+            consent_url = f"https://{app.authority}/{app.tenant}/adminconsent?client_id={app.client_id}"
+            return errors.from_msal(failure.text, correlation_id=failure.correlation_id, consent_url=consent_url)
         case Trouble.NO_ACCOUNT:
-            advice = errors.STATUS_ADVICE["AccountNotFound"]
-            return advice.error(advice.cause, remedy=advice.remedy)
+            return errors.STATUS_ADVICE["AccountNotFound"].as_error()
         case Trouble.RUNTIME_MISSING:
             return errors.BrokerNotReadyError(
                 f"A Python package that the broker needs is not installed: {failure.text}.", remedy=_REPAIR
@@ -576,8 +577,7 @@ def _error(failure: Failure) -> errors.BrokerAuthError:
                 diagnostics=told,
             )
         case Trouble.REDIRECT_URI:
-            advice = errors.AADSTS_ADVICE[50011]
-            return advice.error(advice.cause, remedy=advice.remedy, diagnostics=told)
+            return errors.AADSTS_ADVICE[50011].as_error(told)
         case Trouble.NONSENSE:
             return errors.BrokerFailedError("The broker's answer made no sense.", remedy="Try again.", diagnostics=told)
 
