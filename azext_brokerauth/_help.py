@@ -11,12 +11,14 @@ short-summary: Sign in through Windows' account broker.
 long-summary: >
     The account that Windows is signed in with is used silently where policy allows it; otherwise Windows shows its
     account picker. The tokens are issued to this device; the credentials that renew them stay in Windows. No browser is
-    opened and no device code is used.
+    opened and no device code is used unless --fallback names it; such a token is not device-bound.
 examples:
   - name: Sign in with the account that Windows is signed in with.
     text: {program} login
   - name: Sign in as somebody else.
     text: {program} login --username grace@contoso.com
+  - name: Sign in with a device code, not bound to this device, if the broker fails.
+    text: {program} login --fallback device-code
   - name: Choose an account in the picker, for one tenant.
     text: {program} login --select-account --tenant contoso.com
 """,

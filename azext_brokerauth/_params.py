@@ -35,6 +35,11 @@ def load(loader: Any, *, group: str) -> None:
         c.argument("client_id", help="Client ID of the application to sign in to. Default: Azure CLI's.")
         c.argument("select_account", action="store_true", help="Show the account picker even if it is not needed.")
         c.argument("no_prompt", action="store_true", help="Fail instead of showing a window.")
+        c.argument(
+            "fallback",
+            help="How to sign in when the broker fails: none, browser or device-code. The token of a browser or device"
+            " code is not device-bound. Default: none.",
+        )
         c.argument("timeout", help="Seconds to wait for you to answer the window. Default: 300.")
     with command("logout") as c:
         c.argument("all_accounts", options_list=["--all"], action="store_true", help="Sign all accounts out.")

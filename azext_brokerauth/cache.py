@@ -25,7 +25,7 @@ class Token:
     :param value: the token itself; never shown in ``repr``.
     :param expires_on: epoch seconds.
     :param refresh_on: epoch seconds from which the issuer wants it renewed; None when it did not say.
-    :param source: who gave it: ``broker``.
+    :param source: who gave it: ``broker``, or for a fallback ``browser`` or ``device-code``.
     :param tenant: the tenant that issued it.
     """
 

@@ -79,6 +79,7 @@ class CredentialBase:
         disable_interactive_fallback: bool = False,
         enable_msa_passthrough: bool = False,
         require_broker: bool | None = None,
+        fallback: str | None = None,
         enable_broker_on_wsl: bool | None = None,
         enable_broker_on_linux: bool | None = None,
         enable_broker_on_windows: bool | None = None,
@@ -103,6 +104,7 @@ class CredentialBase:
             "login_hint": login_hint,
             "prompt_timeout": timeout,
             "require_broker": require_broker,
+            "fallback": fallback,
             "enable_broker_on_wsl": enable_broker_on_wsl,
             "enable_broker_on_linux": enable_broker_on_linux,
             "enable_broker_on_windows": enable_broker_on_windows,
@@ -195,7 +197,7 @@ class CredentialBase:
         )
 
     def _finished(self, method: str, token: Token) -> Token:
-        if self._account is None or method == "authenticate":
+        if token.source == "broker" and (self._account is None or method == "authenticate"):
             # Whoever answered first stays this credential's account, so that a choice in the picker holds for all
             # scopes.
             self._account = token.account
@@ -267,6 +269,8 @@ class BrokerCredential(CredentialBase):
     :keyword bool enable_msa_passthrough: for legacy first-party applications only.
     :keyword bool require_broker: under WSL, raise ``ClientAuthenticationError`` when something the broker needs is
         missing, so that no chain goes on to a credential without a device. Default: the setting of that name, or False.
+    :keyword str fallback: "browser" or "device-code": where the broker fails and windows are allowed, sign in that way,
+        with a warning: such a token is not device-bound. Default: the setting of that name, or "none".
     :keyword bool enable_broker_on_wsl: use the broker under WSL. Default: True.
     :keyword bool enable_broker_on_linux: use Microsoft's broker on native Linux. Default: False.
     :keyword bool enable_broker_on_windows: use WAM on Windows. Default: False.

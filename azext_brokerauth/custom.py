@@ -28,6 +28,7 @@ _LABELS = {
     "tenant_id": "--tenant",
     "client_id": "--client-id",
     "prompt_timeout": "--timeout",
+    "fallback": "--fallback",
 }
 
 AZURE_SCOPE = "https://management.core.windows.net//.default"
@@ -43,13 +44,19 @@ def login(
     select_account: bool = False,
     no_prompt: bool = False,
     timeout: str | None = None,
+    fallback: str | None = None,
 ) -> dict[str, Any]:
-    chosen, prompt = sign_in_settings(username, tenant, client_id, select_account, no_prompt, timeout)
+    chosen, prompt = sign_in_settings(username, tenant, client_id, select_account, no_prompt, timeout, fallback)
     store = account_store()
     # Without a name the sign-in starts anew: with Windows' own account, not with the one last in use here.
     with _tokens(chosen, store.read() if chosen.login_hint else Records()) as tokens:
         request = TokenRequest(tuple(scopes or [AZURE_SCOPE]), claims=claims_text(claims_challenge))
         token = tokens.get(request, prompt)
+    if token.source != "broker":
+        _LOGGER.warning(
+            "This sign-in by %s is not kept: it is not the broker's, and no refresh token is stored here.", token.source
+        )
+        return {**shown(token.account, Records()), "source": token.source}
     with store.change() as change:
         change.after = change.before.with_account(token.account)
     return {**shown(token.account, change.after), "source": token.source}
@@ -165,13 +172,18 @@ def sign_in_settings(
     select_account: bool,
     no_prompt: bool,
     timeout: str | None,
+    fallback: str | None,
 ) -> tuple[Settings, Prompt]:
     """What a sign-in's arguments ask for."""
     if select_account and no_prompt:
         raise errors.InvalidInputError(
             "--select-account shows a window, and --no-prompt forbids it.", remedy="Leave one out."
         )
-    chosen = in_force(username, tenant, client_id=client_id, prompt_timeout=timeout)
+    if no_prompt and fallback and fallback != "none":
+        raise errors.InvalidInputError(
+            "--fallback waits for a person, and --no-prompt forbids that.", remedy="Leave one out."
+        )
+    chosen = in_force(username, tenant, client_id=client_id, prompt_timeout=timeout, fallback=fallback)
     return chosen, Prompt.SELECT_ACCOUNT if select_account else Prompt.NEVER if no_prompt else Prompt.IF_NEEDED
 
 
@@ -191,7 +203,7 @@ def account_store() -> AccountStore:
 @contextmanager
 def _tokens(chosen: Settings, records: Records) -> Iterator[Tokens]:
     told = waiting.tell if waiting.on_terminal() else None
-    tokens = Tokens(chosen, records=lambda: records, waiting=told)
+    tokens = Tokens(chosen, records=lambda: records, waiting=told, notify=_LOGGER.warning)
     try:
         yield tokens
     finally:

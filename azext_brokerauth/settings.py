@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from azext_brokerauth import fallback as fallbacks
 from azext_brokerauth.errors import BrokerAuthError, InvalidInputError, SettingsError, SignInRefusedError
 
 SECTION = "brokerauth"
@@ -39,6 +40,7 @@ class Settings:
     :param enable_broker_on_windows: use WAM on Windows (MSAL's flag of this name).
     :param enable_broker_on_mac: use Company Portal on macOS (MSAL's flag of this name).
     :param require_broker: under WSL, a broker that is not ready is an error that stops a credential chain.
+    :param fallback: how to sign in when the broker fails: ``none``, ``browser`` or ``device-code``.
     :param extend_az: answer az's own token requests for accounts that signed in through the broker.
     :param seed_az_cache: put tokens that az asked for into az's cache, as MSAL would.
     :param token_cache: ``az``: az keeps tokens as it always does; ``memory``: none is kept beyond the process.
@@ -58,6 +60,7 @@ class Settings:
     enable_broker_on_windows: bool = False
     enable_broker_on_mac: bool = False
     require_broker: bool = False
+    fallback: str = fallbacks.NONE
     extend_az: bool = True
     seed_az_cache: bool = True
     token_cache: str = "az"  # noqa: S105  (the name of a cache)
@@ -304,6 +307,13 @@ def _seconds(raw: object) -> float:
     return seconds
 
 
+def _fallback(raw: object) -> str:
+    text = str(raw).strip().lower()
+    if text not in fallbacks.CHOICES:
+        raise ValueError(f"use one of {', '.join(fallbacks.CHOICES)}")
+    return text
+
+
 def tenant(raw: object) -> str:
     """A tenant ID, domain or shared tenant, in lower case.
 
@@ -359,6 +369,7 @@ _CONVERT: dict[str, Callable[[object], object]] = {
     "enable_broker_on_windows": _boolean,
     "enable_broker_on_mac": _boolean,
     "require_broker": _boolean,
+    "fallback": _fallback,
     "extend_az": _boolean,
     "seed_az_cache": _boolean,
     "token_cache": _token_cache,

@@ -13,7 +13,7 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from azext_brokerauth import errors
+from azext_brokerauth import errors, fallback
 from azext_brokerauth.accounts import Records
 from azext_brokerauth.broker.messages import Account, Answer, App, Ask, Done, Failure, Step, Trouble
 from azext_brokerauth.broker.process import Broker, BrokerProcess
@@ -162,6 +162,7 @@ class Tokens:
     :keyword enable_pii_log: let error messages of the broker tell what it otherwise writes as ``(pii)``.
     :keyword waiting: while a prompt waits for a person, is given the seconds left, about once a second, in a thread
         of its own; and None when that is over.
+    :keyword notify: is given what a person must read meanwhile. Default: a warning in the log.
     :keyword broker: asks the broker.
     :keyword clock: gives epoch seconds.
     """
@@ -176,6 +177,7 @@ class Tokens:
         disable_instance_discovery: bool = False,
         enable_pii_log: bool = False,
         waiting: Callable[[float | None], None] | None = None,
+        notify: Callable[[str], None] = _LOGGER.warning,
         broker: Broker | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -188,6 +190,7 @@ class Tokens:
         self._waiting = waiting
         self._new_broker: Callable[[], Broker] = (lambda: broker) if broker else Broker
         self._clock = clock
+        self._notify = notify
         self._closed = False
         self._start_afresh()
         _LIVE.add(self)
@@ -387,6 +390,26 @@ class Tokens:
         self._flights = {name: other for name, other in self._flights.items() if other is not flight}
 
     def _acquire(self, flight: _Flight, ask: Ask, prompt: Prompt) -> Token:
+        try:
+            return self._from_broker(flight, ask, prompt)
+        except errors.BrokerAuthError as error:
+            if prompt is Prompt.NEVER:
+                raise
+            self._notify(fallback.warning(self.settings.fallback, error))
+        return self._without_broker(flight, ask, select_account=prompt is Prompt.SELECT_ACCOUNT)
+
+    def _without_broker(self, flight: _Flight, ask: Ask, *, select_account: bool) -> Token:
+        hint = ask.account.username if ask.account else ask.login_hint
+        ask = replace(
+            ask,
+            step=Step(self.settings.fallback),
+            select_account=select_account,
+            login_hint="" if select_account else hint,
+        )
+        token = self._check(self._wait_for_person(flight, ask), ask)
+        return token if select_account else self._same_account(token, ask)
+
+    def _from_broker(self, flight: _Flight, ask: Ask, prompt: Prompt) -> Token:
         if prompt is not Prompt.SELECT_ACCOUNT:
             try:
                 return self._silently(ask)
@@ -423,8 +446,9 @@ class Tokens:
                 remedy=f"Run: az brokerauth login --username {ask.login_hint}",
             ) from None
 
-    def _by_prompt(self, flight: _Flight, ask: Ask, *, select_account: bool) -> Token:
+    def _wait_for_person(self, flight: _Flight, ask: Ask) -> Answer | Done | Failure:
         def started(process: BrokerProcess) -> None:
+            process.notify = self._notify
             with self._lock:
                 flight.prompt = process
                 if flight.waiting > 0:
@@ -432,6 +456,10 @@ class Tokens:
                 self._land(flight)
             process.end()
 
+        timeout = self.settings.prompt_timeout
+        return _timed(ask, lambda: self._telling(lambda: self._broker.prompt(ask, timeout, started)))
+
+    def _by_prompt(self, flight: _Flight, ask: Ask, *, select_account: bool) -> Token:
         ask = replace(
             ask,
             step=Step.PROMPT,
@@ -440,12 +468,7 @@ class Tokens:
             window=self._window.handle,
         )
         try:
-            token = self._check(
-                _timed(
-                    ask, lambda: self._telling(lambda: self._broker.prompt(ask, self.settings.prompt_timeout, started))
-                ),
-                ask,
-            )
+            token = self._check(self._wait_for_person(flight, ask), ask)
         except errors.InteractionRequiredError as error:
             # The person was asked, and that did not help: a refusal, at which a chain of credentials must stop.
             raise errors.SignInRefusedError(
@@ -486,7 +509,7 @@ class Tokens:
             reply.access_token,
             reply.expires_on,
             reply.token_type,
-            "broker",
+            ask.step.value if ask.step in (Step.BROWSER, Step.DEVICE_CODE) else "broker",
             reply.tenant,
             reply.account,
             reply.refresh_on,
@@ -503,13 +526,14 @@ class Tokens:
         )
         if not same:
             raise errors.WrongAccountError(
-                f"The broker answered for {token.account.username}; {asked} was asked for. The token was discarded.",
+                f"The {token.source} answered for {token.account.username}; {asked} was asked for."
+                " The token was discarded.",
                 remedy=f"Choose {asked} when asked, or run: az brokerauth login --select-account",
             )
         if ask.app.tenant not in SHARED_TENANTS and "." not in ask.app.tenant and token.tenant != ask.app.tenant:
             raise errors.SignInRefusedError(
-                f"The broker answered with a token of tenant {token.tenant}, but {ask.app.tenant} was asked for."
-                " It was discarded.",
+                f"The {token.source} answered with a token of tenant {token.tenant}, but {ask.app.tenant} was asked"
+                " for. It was discarded.",
                 remedy="Check --tenant.",
             )
         return token

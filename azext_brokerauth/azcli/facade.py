@@ -14,7 +14,7 @@ from typing import Any
 
 from knack.log import get_logger
 
-from azext_brokerauth import errors, settings, waiting
+from azext_brokerauth import errors, fallback, settings, waiting
 from azext_brokerauth.azcli.errors import az_error
 from azext_brokerauth.broker.messages import Account
 from azext_brokerauth.cache import MANDATORY, Token
@@ -37,12 +37,14 @@ class SignIn:
     :param settings: with the account to offer as ``login_hint``.
     :param prompt: may a window be shown?
     :param token: what the broker gave.
+    :param fell_back: the person signed in without the broker; as ``get_accounts`` gives the account.
     :param replaced_browser: a sign-in of the same person by browser was removed.
     """
 
     settings: Settings
     prompt: Prompt
     token: Token | None = None
+    fell_back: dict[str, Any] | None = None
     replaced_browser: bool = False
 
 
@@ -161,7 +163,13 @@ class BrokeredApplication:
             enable_cae=self._enable_cae,
         )
         tokens = self._tokens()
-        token = tokens.get(wanted, sign_in.prompt)
+        try:
+            token = tokens.get(wanted, sign_in.prompt)
+        except errors.BrokerAuthError as error:
+            if sign_in.prompt is Prompt.NEVER:
+                raise
+            _LOGGER.warning(fallback.warning(sign_in.settings.fallback, error))
+            return self._without_broker(sign_in, scopes, options)
         sign_in.replaced_browser = self._forget(token.account)
         sign_in.token = token
         response = self._response(token)
@@ -169,10 +177,28 @@ class BrokeredApplication:
         self._keep(scopes, token, response if tokens.settings.may_seed_az else without_token)
         return response
 
+    def _without_broker(self, sign_in: SignIn, scopes: list[str], options: Mapping[str, Any]) -> Any:
+        """Let az's own MSAL sign in, so that az keeps the sign-in as it keeps any other."""
+        hint = sign_in.settings.login_hint
+        if sign_in.settings.fallback == "device-code":
+            claims = options.get("claims_challenge")
+            flow = self._inner.initiate_device_flow(scopes, claims_challenge=claims)
+            if "user_code" not in flow:
+                return flow
+            _LOGGER.warning(flow["message"])
+            result = self._inner.acquire_token_by_device_flow(flow, claims_challenge=claims)
+        else:
+            result = self._inner.acquire_token_interactive(scopes, **{**options, "login_hint": hint or None})
+        if "access_token" in result:
+            name = result["id_token_claims"]["preferred_username"]
+            sign_in.fell_back = next(iter(self._inner.get_accounts(name)), None)
+        return result
+
     def _tokens(self) -> Tokens:
         sign_in = SIGNING_IN.get()
         chosen = sign_in.settings if sign_in else settings.load()
-        return _tokens_with(replace(chosen, client_id=self._client_id, authority=self._inner.authority.instance))
+        chosen = replace(chosen, client_id=self._client_id, authority=self._inner.authority.instance)
+        return _tokens_with(replace(chosen, fallback=fallback.NONE))  # az's own MSAL does that, so that az keeps it
 
     def _from_cache(self, scopes: Sequence[str], account: Mapping[str, Any]) -> tuple[dict[str, Any] | None, bool]:
         """What MSAL would answer from its cache; MSAL itself would go on to a refresh token where it finds nothing.

@@ -15,6 +15,7 @@ from azure.cli.core import _profile
 from knack.log import get_logger
 
 from azext_brokerauth import custom, errors, settings
+from azext_brokerauth.accounts import Records
 from azext_brokerauth.azcli import hook
 from azext_brokerauth.azcli.facade import SIGNING_IN, SignIn, is_brokered
 from azext_brokerauth.broker.messages import Account
@@ -34,17 +35,20 @@ def login(
     select_account: bool = False,
     no_prompt: bool = False,
     timeout: str | None = None,
+    fallback: str | None = None,
     subscription: str | None = None,
     allow_no_subscriptions: bool = False,
     skip_subscription_discovery: bool = False,
 ) -> dict[str, Any]:
-    chosen, prompt = custom.sign_in_settings(username, tenant, client_id, select_account, no_prompt, timeout)
+    chosen, prompt = custom.sign_in_settings(username, tenant, client_id, select_account, no_prompt, timeout, fallback)
     outside = hook.reason()
     if not outside and chosen.client_id != settings.AZURE_CLI_CLIENT_ID:
         outside = f"Only Azure CLI's own application can sign az in; this sign-in is for {chosen.client_id}."
     if outside:
         _LOGGER.warning("az itself was not signed in. %s", outside)
-        return custom.login(username, tenant, scopes, claims_challenge, client_id, select_account, no_prompt, timeout)
+        return custom.login(
+            username, tenant, scopes, claims_challenge, client_id, select_account, no_prompt, timeout, fallback
+        )
     from azure.cli.command_modules.profile import _validators
     from azure.cli.command_modules.profile import custom as az_profile
     from azure.cli.core.util import b64encode
@@ -64,6 +68,8 @@ def login(
             skip_subscription_discovery=skip_subscription_discovery,
         )
     token = sign_in.token
+    if token is None and sign_in.fell_back:
+        return _fell_back(cmd, sign_in.fell_back, chosen, subscriptions)
     if token is None:
         raise errors.BrokerFailedError("az did not ask the broker for a token.", remedy="Sign in with: az login")
     with custom.account_store().change() as change:
@@ -80,6 +86,24 @@ def login(
         profile = _profile.Profile(cli_ctx=cmd.cli_ctx)
         subscriptions = [s for s in profile.load_cached_subscriptions() if s["user"]["name"] == token.account.username]
     return {**custom.shown(token.account, change.after), "source": token.source, "subscriptions": subscriptions}
+
+
+def _fell_back(
+    cmd: Any, known: dict[str, Any], chosen: settings.Settings, subscriptions: list[dict[str, Any]] | None
+) -> dict[str, Any]:
+    """What is told of a sign-in that is az's own, and none of the broker's."""
+    account = Account(
+        username=known["username"],
+        home_account_id=known["home_account_id"],
+        local_account_id=known["local_account_id"],
+        tenant=known["realm"],
+        client_id=chosen.client_id,
+        authority=known["environment"],
+    )
+    if subscriptions is None:  # az's picker has shown them
+        cached = _profile.Profile(cli_ctx=cmd.cli_ctx).load_cached_subscriptions()
+        subscriptions = [s for s in cached if s["user"]["name"] == account.username]
+    return {**custom.shown(account, Records()), "source": chosen.fallback, "subscriptions": subscriptions}
 
 
 def logout(cmd: Any, username: str | None = None, all_accounts: bool = False) -> None:

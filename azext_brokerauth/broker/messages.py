@@ -74,6 +74,10 @@ class Step(Enum):
     """A token for the account that Windows itself is signed in with, with no window."""
     PROMPT = "prompt"
     """A token, with a window."""
+    BROWSER = "browser"
+    """A token without the broker, through a browser. Asked for only where the person chose that."""
+    DEVICE_CODE = "device-code"
+    """A token without the broker, through a device code. Asked for only where the person chose that."""
     SIGN_OUT = "sign-out"
     """Forget ``account`` for this application."""
 
@@ -176,8 +180,15 @@ class Log:
     text: str
 
 
-Message = Ask | Answer | Done | Failure | Log
-_TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in (Ask, Answer, Done, Failure, Log)}
+@dataclass(frozen=True)
+class Notice:
+    """What a person must read while the request is under way, such as the code to enter in a browser."""
+
+    text: str
+
+
+Message = Ask | Answer | Done | Failure | Log | Notice
+_TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in (Ask, Answer, Done, Failure, Log, Notice)}
 
 
 def encode(number: int, message: Message) -> bytes:

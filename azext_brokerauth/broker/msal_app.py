@@ -6,11 +6,13 @@ import base64
 import binascii
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msal
 import requests
 
+from azext_brokerauth.broker import pages
 from azext_brokerauth.broker.messages import Account, Answer, App, Ask, Done, Failure, Step, Trouble
 from azext_brokerauth.redaction import redact
 from azext_brokerauth.settings import SHARED_TENANTS
@@ -45,8 +47,23 @@ def build(app: App) -> msal.PublicClientApplication:
         raise NoTokenError(Trouble.LIBRARY_MISSING, str(error)) from error
     except RuntimeError as error:
         raise NoTokenError(Trouble.NO_BROKER, str(error)) from error
+    application = _application(
+        app,
+        enable_broker_on_wsl=app.enable_broker_on_wsl,
+        enable_broker_on_linux=app.enable_broker_on_linux,
+        enable_broker_on_windows=app.enable_broker_on_windows,
+        enable_broker_on_mac=app.enable_broker_on_mac,
+        enable_pii_log=app.enable_pii_log,
+    )
+    # az reads the same attribute (azure.cli.core.auth.identity); MSAL has no public one.
+    if getattr(application, "_enable_broker", False) is not True:
+        raise NoTokenError(Trouble.NOT_THE_BROKER, "MSAL turned its broker off for this authority or platform.")
+    return application
+
+
+def _application(app: App, **flags: bool) -> msal.PublicClientApplication:
     try:
-        application = msal.PublicClientApplication(
+        return msal.PublicClientApplication(
             app.client_id,
             authority=f"https://{app.authority}/{app.tenant}",
             client_capabilities=list(app.capabilities) or None,
@@ -56,11 +73,7 @@ def build(app: App) -> msal.PublicClientApplication:
             if app.disable_instance_discovery or app.authority in msal.authority.WELL_KNOWN_AUTHORITY_HOSTS
             else None,
             timeout=HTTP_TIMEOUT,
-            enable_broker_on_wsl=app.enable_broker_on_wsl,
-            enable_broker_on_linux=app.enable_broker_on_linux,
-            enable_broker_on_windows=app.enable_broker_on_windows,
-            enable_broker_on_mac=app.enable_broker_on_mac,
-            enable_pii_log=app.enable_pii_log,
+            **flags,
         )
     except ValueError as error:
         raise NoTokenError(Trouble.AUTHORITY, str(error)) from error
@@ -68,10 +81,36 @@ def build(app: App) -> msal.PublicClientApplication:
         raise NoTokenError(Trouble.NETWORK, f"https://{app.authority}: {type(error).__name__}") from error
     except RuntimeError as error:
         raise NoTokenError(Trouble.NO_BROKER, str(error)) from error
-    # az reads the same attribute (azure.cli.core.auth.identity); MSAL has no public one.
-    if getattr(application, "_enable_broker", False) is not True:
-        raise NoTokenError(Trouble.NOT_THE_BROKER, "MSAL turned its broker off for this authority or platform.")
-    return application
+
+
+def without_broker(ask: Ask, notify: Callable[[str], None]) -> Answer:
+    """Sign in by browser or device code, in an application with the broker off and its cache in memory only.
+
+    :param notify: is given what the person must read meanwhile; never a secret.
+    :raises NoTokenError: there is no token to answer with.
+    """
+    application = _application(ask.app)
+    claims = ask.claims or None
+    try:
+        if ask.step is Step.DEVICE_CODE:
+            flow = application.initiate_device_flow(list(ask.scopes), claims_challenge=claims)
+            if "user_code" not in flow:
+                return _to_answer(application, flow, ask.app)
+            notify(str(flow["message"]))
+            result = application.acquire_token_by_device_flow(flow, claims_challenge=claims)
+        else:
+            result = application.acquire_token_interactive(
+                list(ask.scopes),
+                prompt="select_account" if ask.select_account else None,
+                login_hint=ask.login_hint or None,
+                claims_challenge=claims,
+                success_template=pages.SUCCESS,
+                error_template=pages.FAILURE,
+                auth_uri_callback=lambda uri: notify(f"No browser could be opened. Open this address in one: {uri}"),
+            )
+        return _to_answer(application, dict(result), ask.app, source="identity_provider")
+    except requests.RequestException as error:
+        raise NoTokenError(Trouble.NETWORK, f"https://{ask.app.authority}: {type(error).__name__}") from error
 
 
 def answer(application: msal.PublicClientApplication, ask: Ask) -> Answer | Done:
@@ -139,26 +178,28 @@ def _msal_account(ask: Ask) -> dict[str, str]:
     }
 
 
-def _to_answer(application: msal.PublicClientApplication, result: dict[str, Any], app: App) -> Answer:
+def _to_answer(
+    application: msal.PublicClientApplication, result: dict[str, Any], app: App, source: str = "broker"
+) -> Answer:
     try:
-        return _read_answer(application, result, app)
+        return _read_answer(application, result, app, source)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         # Not the error's text: it might quote the token.
         text = f"The broker's answer is not what MSAL documents ({type(error).__name__})."
         raise NoTokenError(Trouble.NONSENSE, text) from error
 
 
-def _read_answer(application: msal.PublicClientApplication, result: dict[str, Any], app: App) -> Answer:
+def _read_answer(application: msal.PublicClientApplication, result: dict[str, Any], app: App, source: str) -> Answer:
     if "access_token" not in result:
         reason = str(result.get("error_description") or result.get("error") or "no reason given")
         raise NoTokenError(Trouble.REFUSED, reason, _correlation_id(result))
-    if result.get("token_source") != "broker":
+    if result.get("token_source") != source:
         raise NoTokenError(Trouble.NOT_THE_BROKER, f"MSAL's token came from {result.get('token_source')!r}.")
     claims = result.get("id_token_claims") or {}
     home_account_id, home_tenant = _client_info(result.get("client_info"))
     known = [a for a in application.get_accounts() if a["home_account_id"] == home_account_id]
     if not known:
-        raise NoTokenError(Trouble.NONSENSE, "MSAL kept no account with the broker's token.")
+        raise NoTokenError(Trouble.NONSENSE, "MSAL kept no account with the token.")
     tenant = str(claims.get("tid") or home_tenant)
     # After a silent request the runtime names the account that was asked for, even where the token is another's. The ID
     # token tells; but a guest's object ID in it is not the home account's, and only the runtime knows whose it is.

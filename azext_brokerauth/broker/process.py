@@ -26,6 +26,7 @@ from azext_brokerauth.broker.messages import (
     Failure,
     Log,
     MessageError,
+    Notice,
     Step,
     decode,
     encode,
@@ -40,6 +41,8 @@ ENVIRONMENT = frozenset(
         # Whose session this is, and where the broker is reached.
         *("HOME", "PATH", "LANG", "LC_ALL", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"),
         *("DISPLAY", "WAYLAND_DISPLAY", "WSL_INTEROP", "WSL_DISTRO_NAME"),
+        # How a browser is opened, for a sign-in without the broker (webbrowser).
+        "BROWSER",
         # How the authority is reached (https://requests.readthedocs.io, "Proxies" and "SSL Cert Verification").
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"),
         *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
@@ -57,10 +60,11 @@ class ProcessEndedError(BrokerFailedError):
 class BrokerProcess:
     """One running broker process. It starts when made, and any number of threads may ask it at once.
 
+    :param runtime: is pymsalruntime needed? Not for a sign-in without the broker.
     :raises BrokerNotReadyError: a package is not installed, or this Python cannot be started again.
     """
 
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(self, environ: Mapping[str, str] | None = None, *, runtime: bool = True) -> None:
         environ = os.environ if environ is None else environ
         if not sys.executable:
             raise BrokerNotReadyError(
@@ -69,6 +73,9 @@ class BrokerProcess:
                 remedy="Run the program with an ordinary Python interpreter.",
             )
         self.owner = os.getpid()
+        self.notify: Callable[[str], None] = _LOGGER.warning
+        """Is given what a person must read while a request is under way."""
+        packages = ("msal", "pymsalruntime") if runtime else ("msal",)
         self._waiting: dict[int, Future[Answer | Done | Failure]] = {}
         self._lock = threading.Lock()
         self._last_number = 0
@@ -77,7 +84,14 @@ class BrokerProcess:
         log = _LOGGER.isEnabledFor(logging.DEBUG)
         host = Path(__file__).with_name("host.py")
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(host), str(self.owner), "log" if log else "quiet", *_package_directories()],
+            [
+                sys.executable,
+                "-I",
+                str(host),
+                str(self.owner),
+                "log" if log else "quiet",
+                *_package_directories(packages),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -114,6 +128,11 @@ class BrokerProcess:
             raise self._ended() from None
         except (TimeoutError, FutureTimeoutError):
             self._retired = True
+            if ask.step in (Step.BROWSER, Step.DEVICE_CODE):
+                raise BrokerTimeoutError(
+                    f"The sign-in by {ask.step.value} was not finished within {timeout:g} seconds, and was ended.",
+                    remedy="Try again.",
+                ) from None
             what = "its prompt" if ask.step is Step.PROMPT else "a silent request"
             raise BrokerTimeoutError(
                 f"The broker did not answer {what} within {timeout:g} seconds, and was ended.",
@@ -169,6 +188,8 @@ class BrokerProcess:
                 number, message = decode(line)
                 if isinstance(message, Log):
                     _LOGGER.log(message.level, "%s", message.text)
+                elif isinstance(message, Notice):
+                    self.notify(message.text)
                 elif isinstance(message, (Answer, Done, Failure)) and (answer := self._waiting.pop(number, None)):
                     answer.set_result(message)
         except MessageError as error:
@@ -233,7 +254,7 @@ class Broker:
         """
         with self._lock:
             self._check_open()
-            process = self._start()
+            process = self._start() if ask.step is Step.PROMPT else BrokerProcess(runtime=False)
             self._prompting.add(process)
         try:
             started(process)
@@ -262,15 +283,15 @@ class Broker:
             raise ClosedError("The broker was closed.")
 
 
-def _package_directories() -> list[str]:
-    """Where this process would import our package, msal and pymsalruntime from, in the order of its own ``sys.path``.
+def _package_directories(names: tuple[str, ...]) -> list[str]:
+    """Where this process would import our package and those named from, in the order of its own ``sys.path``.
 
     The broker's process runs isolated, which leaves out user sites and az's extension folder.
 
-    :raises BrokerNotReadyError: msal or pymsalruntime is not installed.
+    :raises BrokerNotReadyError: one is not installed.
     """
     found = {str(Path(__file__).resolve().parents[2])}
-    for name in ("msal", "pymsalruntime"):
+    for name in names:
         spec = importlib.util.find_spec(name)
         if spec is None or not spec.origin:
             raise BrokerNotReadyError(

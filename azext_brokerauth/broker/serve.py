@@ -22,6 +22,7 @@ from azext_brokerauth.broker.messages import (
     Log,
     Message,
     MessageError,
+    Notice,
     Step,
     Trouble,
     decode,
@@ -142,6 +143,8 @@ class _Server:
         except ModuleNotFoundError as error:
             return Failure(Trouble.RUNTIME_MISSING, str(error))
         try:
+            if ask.step in (Step.BROWSER, Step.DEVICE_CODE):
+                return msal_app.without_broker(ask, lambda text: self.send(0, Notice(text)))
             with self._building:
                 application = self._applications.get(ask.app) or msal_app.build(ask.app)
                 self._applications[ask.app] = application
