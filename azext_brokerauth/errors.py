@@ -17,6 +17,7 @@ class Diagnostics:
     :param aadsts: Microsoft Entra error numbers found in the text, such as ``53003``.
     :param correlation_id: the ID under which Entra logged the request; empty when none was told.
     :param description: MSAL's whole description.
+    :param speaker: whose words the description has.
     """
 
     status: str = ""
@@ -25,9 +26,10 @@ class Diagnostics:
     aadsts: tuple[int, ...] = ()
     correlation_id: str = ""
     description: str = ""
+    speaker: str = "The broker"
 
     @classmethod
-    def parse(cls, description: str, correlation_id: str = "") -> Diagnostics:
+    def parse(cls, description: str, correlation_id: str = "", speaker: str = "The broker") -> Diagnostics:
         """Read MSAL's error description. MSAL strips the broker's status, code and tag from its answer and
         leaves them only in this text (``msal.broker._convert_error``)."""
         broker = re.search(
@@ -43,6 +45,7 @@ class Diagnostics:
             aadsts=tuple(dict.fromkeys(int(n) for n in re.findall(r"AADSTS(\d{4,9})", description))),
             correlation_id=told[1] if told else correlation_id,
             description=description,
+            speaker=speaker,
         )
 
     def __str__(self) -> str:
@@ -74,7 +77,7 @@ class BrokerAuthError(Exception):
         """The message and everything MSAL said, without the remedy, which each host shows in its own way."""
         parts = [self.message]
         if self.diagnostics.description and self.diagnostics.description not in self.message:
-            parts.append(f"The broker said: {self.diagnostics.description}")
+            parts.append(f"{self.diagnostics.speaker} said: {self.diagnostics.description}")
         if self.diagnostics.correlation_id and self.diagnostics.correlation_id not in " ".join(parts):
             parts.append(f"(correlation ID {self.diagnostics.correlation_id})")
         return " ".join(parts)
@@ -681,13 +684,16 @@ AADSTS_ADVICE: dict[int, Advice] = {
 }
 
 
-def from_msal(description: str, *, correlation_id: str = "", consent_url: str = "") -> BrokerAuthError:
+def from_msal(
+    description: str, *, correlation_id: str = "", consent_url: str = "", speaker: str = "The broker"
+) -> BrokerAuthError:
     """The error that MSAL's description means. An AADSTS code says more than the broker's own code and tag, and these
     more than its status; what has no entry passes through with everything MSAL said.
 
     :param consent_url: where an administrator can consent to the application; empty when it is not known.
+    :param speaker: whose words the description has.
     """
-    diagnostics = Diagnostics.parse(description, correlation_id)
+    diagnostics = Diagnostics.parse(description, correlation_id, speaker)
     by_entra = map(AADSTS_ADVICE.get, diagnostics.aadsts)
     by_broker = (
         CODE_ADVICE.get(diagnostics.error_code),
@@ -696,7 +702,7 @@ def from_msal(description: str, *, correlation_id: str = "", consent_url: str = 
     )
     known = [advice for advice in (*by_entra, *by_broker) if advice]
     if not known:
-        return SignInRefusedError("The broker refused the request.", diagnostics=diagnostics)
+        return SignInRefusedError(f"{speaker} refused the request.", diagnostics=diagnostics)
     return known[0].as_error(diagnostics, consent_url=consent_url)
 
 

@@ -501,7 +501,7 @@ class Tokens:
 
     def _check(self, reply: Answer | Done | Failure, ask: Ask) -> Token:
         if isinstance(reply, Failure):
-            raise _error(reply, ask.app)
+            raise _error(reply, ask.app, "Microsoft Entra" if _is_fallback(ask) else "The broker")
         if not isinstance(reply, Answer):
             raise errors.BrokerFailedError("The broker's process gave no token.", remedy="Try again.")
         self.settings.insist("tenant_id", reply.tenant, "The tenant of the token")
@@ -509,7 +509,7 @@ class Tokens:
             reply.access_token,
             reply.expires_on,
             reply.token_type,
-            ask.step.value if ask.step in (Step.BROWSER, Step.DEVICE_CODE) else "broker",
+            ask.step.value if _is_fallback(ask) else "broker",
             reply.tenant,
             reply.account,
             reply.refresh_on,
@@ -556,13 +556,19 @@ def _timed(ask: Ask, call: Callable[[], Answer | Done | Failure]) -> Answer | Do
 _REPAIR = "Run: python3 -m pip install --force-reinstall 'msal[broker]'"
 
 
-def _error(failure: Failure, app: App) -> errors.BrokerAuthError:
+def _is_fallback(ask: Ask) -> bool:
+    return ask.step in (Step.BROWSER, Step.DEVICE_CODE)
+
+
+def _error(failure: Failure, app: App, speaker: str = "The broker") -> errors.BrokerAuthError:
     """What the broker's process told, as an error that teaches."""
     told = errors.Diagnostics.parse(failure.text, failure.correlation_id)
     match failure.trouble:
         case Trouble.REFUSED:
             consent_url = f"https://{app.authority}/{app.tenant}/adminconsent?client_id={app.client_id}"
-            return errors.from_msal(failure.text, correlation_id=failure.correlation_id, consent_url=consent_url)
+            return errors.from_msal(
+                failure.text, correlation_id=failure.correlation_id, consent_url=consent_url, speaker=speaker
+            )
         case Trouble.NO_ACCOUNT:
             return errors.STATUS_ADVICE["AccountNotFound"].as_error()
         case Trouble.RUNTIME_MISSING:

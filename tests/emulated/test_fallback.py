@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import stat
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 
 from testbed.directory import ADA
 from testbed.scenarios import SCENARIOS, Scenario
-from tests.emulated.session import Session, claims_of
+from tests.emulated.session import Session, claims_of, wait_until
 
 Start = Callable[[Scenario | str], Session]
 QUICK = {"AZURE_BROKERAUTH_SILENT_TIMEOUT": "20", "AZURE_BROKERAUTH_PROMPT_TIMEOUT": "60"}
@@ -35,6 +36,13 @@ def fields(page):
 target = html.unescape(re.search(r'action="([^"]*)"', page)[1])
 page = requests.post(target, data=fields(page)).text
 open("{shown}", "w").write(page)
+"""
+
+CHROMIUM = """#!/bin/sh
+# A real browser, in which the account is chosen and the page seen last is kept as a person sees it.
+exec chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-background-networking \\
+    --no-first-run --incognito --ignore-certificate-errors --user-data-dir={profile} --virtual-time-budget=20000 \\
+    --dump-dom "$1{more}" > {shown} 2> {shown}.log
 """
 
 
@@ -71,6 +79,43 @@ def sign_in_by_device_code(there: Session, *words: str, **env: str) -> Any:
 def test_the_broker_s_failure_alone_leads_to_nothing_else(start: Start) -> None:
     there = start("crash")
     assert "did not give a usable answer" in there.refuse("login", **QUICK)
+
+
+def real_browser(there: Session, more: str) -> tuple[dict[str, str], Path]:
+    assert shutil.which("chromium"), "chromium is missing: run testbed/install-system-packages"
+    program, shown = there.opened.with_name("chromium-of-ada"), there.opened.with_name("shown.html")
+    program.write_text(CHROMIUM.format(profile=there.opened.with_name("profile"), more=more, shown=shown))
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return {"BROWSER": f"{program} %s &", **QUICK}, shown
+
+
+def seen(shown: Path) -> str:
+    """The page, once Chromium has written it."""
+    wait_until(lambda: "</html>" in shown.read_text(), 60)
+    return shown.read_text()
+
+
+def test_chromium_shows_that_the_browser_s_part_is_done(start: Start) -> None:
+    there = start("garbage")
+    there.elsewhere = True
+    env, shown = real_browser(there, f"&as_user={ADA.username}")
+    done = there.brokerauth("login", "--fallback", "browser", timeout=90, **env)
+    assert done.returncode == 0, done.stderr
+    page = seen(shown)
+    assert "<title>brokerauth: You can close this page</title>" in page
+    assert "Go back to the terminal" in page
+    assert not [secret for secret in there.secrets() if secret in page]
+
+
+def test_chromium_shows_what_entra_refused(start: Start) -> None:
+    there = start("garbage")
+    there.elsewhere = True
+    env, shown = real_browser(there, "&as_user=katherine@fabrikam.com")
+    done = there.brokerauth("login", "--fallback", "browser", "--tenant", "contoso.com", timeout=90, **env)
+    assert (done.returncode, done.stdout) == (1, "")
+    page = seen(shown)
+    assert "<title>brokerauth: The sign-in failed</title>" in page
+    assert "AADSTS50020" in page
 
 
 @pytest.mark.parametrize("scenario", ["crash", "no-runtime"])
@@ -111,7 +156,7 @@ def test_a_failed_sign_in_in_the_browser_is_told_in_both_places(start: Start) ->
     env, shown = browser(there, "&as_user=katherine@fabrikam.com")
     done = there.brokerauth("login", "--fallback", "browser", "--tenant", "contoso.com", timeout=90, **env)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "AADSTS50020" in done.stderr
+    assert "Microsoft Entra said: AADSTS50020" in done.stderr
     page = shown.read_text()
     assert "The sign-in failed" in page
     assert "AADSTS50020" in page
@@ -123,6 +168,17 @@ def test_a_policy_about_the_device_is_not_met_by_a_browser(start: Start) -> None
     said = there.refuse("login", "--fallback", "browser", **QUICK)
     assert "cannot prove the device either" in said
     assert "Ask your administrator" in said
+
+
+def test_where_only_the_device_counts_the_terminal_says_what_the_page_cannot_know(start: Start) -> None:
+    """Conditional Access refuses the code after the browser has shown its last page."""
+    there = start(dataclasses.replace(SCENARIOS["garbage"], device_required=53003))
+    there.elsewhere = True
+    env, shown = browser(there, f"&as_user={ADA.username}")
+    done = there.brokerauth("login", "--fallback", "browser", timeout=90, **env)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Conditional Access policy refused the sign-in" in done.stderr
+    assert "it says whether you are signed in" in shown.read_text()
 
 
 def test_who_closes_the_window_is_not_sent_to_a_browser(start: Start) -> None:
