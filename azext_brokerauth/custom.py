@@ -69,7 +69,12 @@ def logout(username: str | None = None, all_accounts: bool = False) -> None:
         for account in accounts_leaving(username, all_accounts):
             try:
                 tokens.sign_out(account)
-            except (errors.BrokerNotReadyError, errors.BrokerFailedError, errors.BrokerTimeoutError) as error:
+            except (
+                errors.BrokerNotReadyError,
+                errors.BrokerFailedError,
+                errors.BrokerTimeoutError,
+                errors.SignInRefusedError,
+            ) as error:
                 _LOGGER.warning("%s is signed out here, but the broker could not be told: %s", account.username, error)
             with store.change() as change:
                 change.after = change.before.without(account)

@@ -273,8 +273,8 @@ class Tokens:
                     client_session=request.client_session,
                 )
                 flight = _Flight(lambda flight: self._fly(name, flight, ask, prompt))
+                flight.thread.start()  # first: were there no thread to be had, the next callers would wait for ever
                 self._flights[name] = flight
-                flight.thread.start()
             flight.waiting += 1
             return flight.future
 

@@ -43,7 +43,7 @@ def start(
     :raises OSError: the address cannot be bound.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    authority, identity = _certificates(directory)
+    authority, identity, outdated = _certificates(directory)
     services: dict[str, Callable[[Request], Reply]] = {
         **dict.fromkeys(entra.HOSTS, entra.Entra(issuer, journal, scenario).answer),
         **dict.fromkeys(arm.HOSTS, arm.ResourceManager(issuer, journal).answer),
@@ -97,7 +97,8 @@ def start(
         def finish_request(self, request: Any, client_address: Any) -> None:
             # Here, in the connection's own thread, so that a client that never says hello stops nobody else.
             request.settimeout(Handler.timeout)
-            with identity.wrap_socket(request, server_side=True) as secured:
+            shown = outdated if scenario().cloud == "expired-certificate" else identity
+            with shown.wrap_socket(request, server_side=True) as secured:
                 super().finish_request(secured, client_address)
 
         def handle_error(self, request: Any, client_address: Any) -> None:
@@ -111,25 +112,29 @@ def start(
     return authority
 
 
-def _certificates(directory: Path) -> tuple[Path, ssl.SSLContext]:
-    """A CA made for this start only, and a server context for HOSTS."""
+def _certificates(directory: Path) -> tuple[Path, ssl.SSLContext, ssl.SSLContext]:
+    """A CA made for this start only, a server context for HOSTS, and one whose certificate has expired."""
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Stand-in CA for tests")])
     server_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOSTS[0])])
     authority_id = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
 
+    now = datetime.datetime.now(datetime.timezone.utc)
+
     def signed(
-        subject: x509.Name, key: ec.EllipticCurvePrivateKey, *extensions: tuple[x509.ExtensionType, bool]
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        *extensions: tuple[x509.ExtensionType, bool],
+        until: datetime.datetime = now + datetime.timedelta(days=30),
     ) -> bytes:
-        now = datetime.datetime.now(datetime.timezone.utc)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(authority_name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=30))
+            .not_valid_before(now - datetime.timedelta(days=2))
+            .not_valid_after(until)
         )
         for extension, critical in extensions:
             builder = builder.add_extension(extension, critical)
@@ -156,21 +161,28 @@ def _certificates(directory: Path) -> tuple[Path, ssl.SSLContext]:
             (authority_id, False),
         )
     )
-    server = directory / "server.pem"
-    server.touch(mode=0o600)
-    server.write_bytes(
-        server_key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + signed(
-            server_name,
-            server_key,
-            (x509.SubjectAlternativeName([x509.DNSName(host) for host in HOSTS]), False),
-            (x509.BasicConstraints(ca=False, path_length=None), True),
-            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
-            (x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority_id), False),
-        )
+    private = server_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    identity = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    identity.load_cert_chain(server)
-    return authority, identity
+
+    def served(name: str, until: datetime.datetime) -> ssl.SSLContext:
+        file = directory / name
+        file.touch(mode=0o600)
+        file.write_bytes(
+            private
+            + signed(
+                server_name,
+                server_key,
+                (x509.SubjectAlternativeName([x509.DNSName(host) for host in HOSTS]), False),
+                (x509.BasicConstraints(ca=False, path_length=None), True),
+                (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+                (x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority_id), False),
+                until=until,
+            )
+        )
+        identity = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        identity.load_cert_chain(file)
+        return identity
+
+    month, day = datetime.timedelta(days=30), datetime.timedelta(days=1)
+    return authority, served("server.pem", now + month), served("expired.pem", now - day)

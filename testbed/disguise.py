@@ -35,7 +35,7 @@ def put_on(plan: Plan, layers: Layers, scenario: Scenario, hosts: Sequence[str],
     """
     for directory in ("/etc", "/usr/bin"):
         layers.overlay(Path(directory))
-    write(Path("/etc/hosts"), "".join(f"127.0.0.1 {name}\n" for name in ("localhost", *hosts)))
+    route(scenario, hosts)
     _CA_BUNDLE.parent.mkdir(parents=True, exist_ok=True)
     if not _CA_BUNDLE.exists():
         _CA_BUNDLE.touch()
@@ -53,6 +53,12 @@ def put_on(plan: Plan, layers: Layers, scenario: Scenario, hosts: Sequence[str],
         _install(plan.programs["windows_program"], LINUX_BROKER)
     _arrange_runtime(plan, layers, scenario.runtime_package)
     return environment
+
+
+def route(scenario: Scenario, hosts: Sequence[str]) -> None:
+    """Send the cloud's names to the stand-ins, or to an address (RFC 5737) that this network has no route to."""
+    address = "203.0.113.1" if scenario.cloud == "unreachable" else "127.0.0.1"
+    write(Path("/etc/hosts"), "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name in hosts))
 
 
 def _say_release(plan: Plan, layers: Layers, release: str) -> None:

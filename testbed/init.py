@@ -91,7 +91,12 @@ def start(plan: Plan) -> tuple[dict[str, str], Change]:
         from testbed import linux_broker  # nothing else needs jeepney
 
         linux_broker.serve(environment["DBUS_SESSION_BUS_ADDRESS"], broker)
-    return environment, change
+
+    def change_all(fields: dict[str, Any]) -> None:
+        change(fields)
+        disguise.route(current, cloud.HOSTS)
+
+    return environment, change_all
 
 
 def _say(ready: Ready) -> None:

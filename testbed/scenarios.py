@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from testbed.directory import USERS
 
 BEHAVIOURS = {
     "answer": "answers as a healthy broker does",
@@ -16,6 +18,12 @@ BEHAVIOURS = {
     "crash": "dies by a signal, with nothing said",
     "garbage": "says something that is not JSON",
     "empty": "says nothing and exits 0",
+    "half": "stops in the middle of a healthy answer and exits 0",
+    "half-crash": "dies by a signal in the middle of a healthy answer",
+    "twice": "answers as a healthy broker does, two times over",
+    "megabyte": "answers as a healthy broker does, with a megabyte of something nobody asked for",
+    "oversized": "answers with an access token of two megabytes",
+    "other-request": "answers with a token for a resource that this request did not name",
     "interaction-required": "refuses: status InteractionRequired",
     "user-cancels": "refuses: status UserCanceled",
     "no-network": "refuses: status NoNetwork",
@@ -26,6 +34,9 @@ BEHAVIOURS = {
 }
 """What a broker call may do. Instead of a name, a JSON object with
 `context`, `status`, `subStatus`, `errorCode`, `tag` is an error sent verbatim."""
+
+METHODS = ("ping", "getAccounts", "acquireTokenSilently", "acquireTokenInteractively", "signOutSilently")
+"""The calls that the runtime makes to the broker, and that a scenario can plan."""
 
 MACHINES = ("wsl2", "wsl1", "docker-on-wsl", "custom-kernel", "native-linux", "not-wsl")
 
@@ -58,8 +69,10 @@ class Scenario:
     delay: float = 3.0
     """Seconds `slow` takes."""
     calls: Mapping[str, Any] = field(default_factory=dict)
-    """Broker method (`ping`, `getAccounts`, `acquireTokenSilently`, `acquireTokenInteractively`, `signOutSilently`)
-    -> a behaviour or a list of them, one for each call in turn, the last one from then on. Absent: `answer`."""
+    """One of METHODS -> a behaviour or a list of them, one for each call in turn, the last one from then on. Absent:
+    `answer`."""
+    cloud: str = "up"
+    """Microsoft's cloud as Linux reaches it: `up`, `unreachable` (there is no route) or `expired-certificate`."""
 
 
 def _every(behaviour: str) -> dict[str, Any]:
@@ -93,6 +106,25 @@ SCENARIOS: dict[str, Scenario] = {
     "crash": Scenario("the proxy dies in every token call", calls=_every("crash")),
     "garbage": Scenario("the proxy talks something that is not JSON", calls=_every("garbage")),
     "empty": Scenario("the proxy exits 0 and says nothing", calls=_every("empty")),
+    "half": Scenario("the proxy ends in the middle of its answer", calls=_every("half")),
+    "half-crash": Scenario("the proxy dies in the middle of its answer", calls=_every("half-crash")),
+    "twice": Scenario("the proxy answers two times over", calls=_every("twice")),
+    "megabyte": Scenario(
+        "the proxy's answers have a megabyte of something nobody asked for",
+        calls={"acquireTokenSilently": "megabyte", "acquireTokenInteractively": "megabyte"},
+    ),
+    "oversized": Scenario(
+        "the broker's tokens have two megabytes",
+        calls={"acquireTokenSilently": "oversized", "acquireTokenInteractively": "oversized"},
+    ),
+    "other-request": Scenario(
+        "the broker answers another request than the one made",
+        calls={"acquireTokenSilently": "other-request", "acquireTokenInteractively": "other-request"},
+    ),
+    "no-route": Scenario("Linux has no route to Microsoft's cloud; Windows does", cloud="unreachable"),
+    "expired-certificate": Scenario(
+        "Microsoft's cloud, as Linux sees it, has a certificate that has expired", cloud="expired-certificate"
+    ),
     "no-account": Scenario(
         "Windows knows no work account, and the person closes the picker",
         accounts=(),
@@ -141,7 +173,7 @@ def load(name_or_file: str) -> Scenario:
     """The named scenario, or the one in a JSON file: an object of Scenario's fields, with an optional
     `base` naming the scenario it starts from.
 
-    :raises ValueError: neither a name nor a file, or a field that does not exist.
+    :raises ValueError: neither a name nor a file, or a field or a value that does not exist.
     """
     if name_or_file in SCENARIOS:
         return SCENARIOS[name_or_file]
@@ -163,9 +195,32 @@ def from_json(fields: Mapping[str, Any]) -> Scenario:
     if "accounts" in rest:
         rest["accounts"] = tuple(rest["accounts"])
     scenario = dataclasses.replace(base, **rest)
-    if scenario.machine not in MACHINES:
-        raise ValueError(f"machine {scenario.machine!r} is not one of {', '.join(MACHINES)}")
+    for name, allowed in _ALLOWED.items():
+        _check(name, getattr(scenario, name), allowed)
+    for username in (*scenario.accounts, *([scenario.picks] if scenario.picks else [])):
+        _check("username", username.lower(), [user.username for user in USERS])
+    for method, planned in scenario.calls.items():
+        _check("method", method, METHODS)
+        for behaviour in planned if isinstance(planned, list) else [planned]:
+            if isinstance(behaviour, dict):
+                _check("error", sorted(behaviour), [sorted(_ERROR)])
+            else:
+                _check("behaviour", behaviour, BEHAVIOURS)
     return scenario
+
+
+_ALLOWED = {
+    "machine": MACHINES,
+    "keyring": ("unlocked", "locked", "none"),
+    "runtime_package": ("installed", "absent", "broken"),
+    "cloud": ("up", "unreachable", "expired-certificate"),
+}
+_ERROR = ("context", "status", "subStatus", "errorCode", "tag")
+
+
+def _check(what: str, value: Any, allowed: Collection[Any]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{what} {value!r} is not one of {', '.join(map(str, allowed))}")
 
 
 def to_json(scenario: Scenario) -> dict[str, Any]:

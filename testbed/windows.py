@@ -6,7 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ from testbed.scenarios import Scenario
 
 _SILENT, _INTERACTIVE = ["rsa", "mfa"], ["pwd", "rsa", "mfa"]
 """How the person signed in, as a token's `amr` tells it."""
+_MEGABYTE = 1 << 20
 _NO_ANSWER = {
     "hang": (b"", "hang"),
     "crash": (b"", "crash"),
@@ -106,7 +107,19 @@ class Broker:
                     body = self._body(method, parameters, behaviour)
                 except BrokerError as failure:
                     body, status = {"brokerTokenResponse": {"error": failure.error}}, failure.error["status"]
-                action = Action(json.dumps(body).encode(), delay=scenario.delay if behaviour == "slow" else 0.0)
+                if behaviour == "megabyte":
+                    body["padding"] = "A" * _MEGABYTE
+                output = json.dumps(body).encode()
+                match behaviour:
+                    case "half" | "half-crash":
+                        output = output[: len(output) // 2]
+                    case "twice":
+                        output *= 2
+                action = Action(
+                    output,
+                    delay=scenario.delay if behaviour == "slow" else 0.0,
+                    then="crash" if behaviour == "half-crash" else "exit",
+                )
             self._journal.write(
                 "broker",
                 method,
@@ -195,6 +208,8 @@ class Broker:
             claims=_claims(parameters),
             host=authority.netloc,
         )
+        if behaviour == "other-request":
+            ask = replace(ask, scopes=("https://example.com/.default",))
         try:
             membership = membership_of(user, ask)
             token = self._issuer.access_token(user, ask, amr, brokered=True)
@@ -205,7 +220,7 @@ class Broker:
         granted = (*ask.scopes[:-1], "openid") if behaviour == "declined-scope" else ask.scopes
         return {
             "brokerTokenResponse": {
-                "accessToken": token.value,
+                "accessToken": token.value + ("A" * 2 * _MEGABYTE if behaviour == "oversized" else ""),
                 "accessTokenType": 0,
                 "account": _account(user, membership.tenant_id, membership.object_id),
                 "clientInfo": client_info(user),
@@ -213,7 +228,7 @@ class Broker:
                 "extendedExpiresOn": token.expires_on * 1000,
                 "grantedScopes": " ".join(granted),
                 "idToken": self._issuer.id_token(user, ask),
-            }
+            },
         }
 
 

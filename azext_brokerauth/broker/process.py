@@ -32,7 +32,13 @@ from azext_brokerauth.broker.messages import (
     encode,
     read_line,
 )
-from azext_brokerauth.errors import BrokerFailedError, BrokerNotReadyError, BrokerTimeoutError, ClosedError
+from azext_brokerauth.errors import (
+    BrokerFailedError,
+    BrokerNotReadyError,
+    BrokerTimeoutError,
+    ClosedError,
+    InvalidInputError,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -51,6 +57,9 @@ ENVIRONMENT = frozenset(
     ]
 )
 """The only variables that the broker's process is given. Above all no LD_* and no PYTHON*."""
+
+
+_SHORT_OF_RESOURCES = "Close programs, or raise the limits that the shell's ulimit -a shows, and try again."
 
 
 class ProcessEndedError(BrokerFailedError):
@@ -83,24 +92,29 @@ class BrokerProcess:
         self._over = False
         log = _LOGGER.isEnabledFor(logging.DEBUG)
         host = Path(__file__).with_name("host.py")
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-I",
-                str(host),
-                str(self.owner),
-                "log" if log else "quiet",
-                *_package_directories(packages),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={name: value for name, value in environ.items() if name in ENVIRONMENT},
-            cwd="/" if os.name == "posix" else None,
-            start_new_session=True,
-        )
+        command = [sys.executable, "-I", str(host), str(self.owner), "log" if log else "quiet"]
+        try:
+            self._process = subprocess.Popen(
+                [*command, *_package_directories(packages)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={name: value for name, value in environ.items() if name in ENVIRONMENT},
+                cwd="/" if os.name == "posix" else None,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise BrokerNotReadyError(
+                f"The broker's process cannot be started: {error.strerror}.", remedy=_SHORT_OF_RESOURCES
+            ) from error
         _LOGGER.debug("started the broker's process %d", self._process.pid)
-        threading.Thread(target=self._read, daemon=True, name=f"broker-{self._process.pid}").start()
+        try:
+            threading.Thread(target=self._read, daemon=True, name=f"broker-{self._process.pid}").start()
+        except RuntimeError as error:  # the system gives no more threads
+            self.end()
+            raise BrokerNotReadyError(
+                f"The broker's process cannot be listened to: {error}.", remedy=_SHORT_OF_RESOURCES
+            ) from error
         _RUNNING.add(self)
 
     @property
@@ -115,6 +129,7 @@ class BrokerProcess:
         :raises BrokerTimeoutError: no answer in time. The process takes no more requests, and is ended, with whatever
             hung in it, as soon as nobody else waits for it.
         :raises ProcessEndedError: the process ended before it answered.
+        :raises InvalidInputError: the request is longer than a message may be.
         """
         answer: Future[Answer | Done | Failure] = Future()
         with self._lock:
@@ -124,6 +139,10 @@ class BrokerProcess:
         try:
             self._send(encode(number, ask))
             return answer.result(timeout)
+        except MessageError as error:
+            raise InvalidInputError(
+                f"The request is too long: {error}.", remedy="Ask for fewer scopes, or with a shorter claims challenge."
+            ) from error
         except BrokenPipeError:
             raise self._ended() from None
         except (TimeoutError, FutureTimeoutError):
@@ -135,7 +154,7 @@ class BrokerProcess:
                 ) from None
             what = "its prompt" if ask.step is Step.PROMPT else "a silent request"
             raise BrokerTimeoutError(
-                f"The broker did not answer {what} within {timeout:g} seconds, and was ended.",
+                f"The broker did not answer {what} within {round(timeout, 1):g} seconds, and was ended.",
                 remedy="Try again. If it stays so, run in PowerShell: wsl --shutdown",
             ) from None
         finally:

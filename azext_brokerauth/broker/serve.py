@@ -63,9 +63,11 @@ def _watch(requests: int, parent: int, server: _Server) -> None:
     if hasattr(os, "pidfd_open"):
         try:
             parent_ends = os.pidfd_open(parent)
+            poll.register(parent_ends, select.POLLIN)
         except ProcessLookupError:
             _end_group()
-        poll.register(parent_ends, select.POLLIN)
+        except OSError as error:  # a kernel or a sandbox without it: the loop below looks every second instead
+            logging.getLogger(__name__).debug("no pidfd: %s", error)
     while os.getppid() == parent and not server.idle() and not poll.poll(1000 if parent_ends < 0 else 30_000):
         pass
     time.sleep(GRACE)
@@ -120,7 +122,12 @@ class _Server:
             if sys.platform == "darwin" and message.step is Step.PROMPT:
                 self._answer(number, message)  # macOS shows windows from the main thread only
             else:
-                threading.Thread(target=self._answer, args=(number, message), daemon=True).start()
+                thread = threading.Thread(target=self._answer, args=(number, message), daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # the system gives no more threads
+                    self.send(number, Failure(Trouble.NONSENSE, str(error)))
+                    self._pending.discard(number)
 
     def send(self, number: int, message: Message) -> None:
         line = encode(number, message)
@@ -134,8 +141,12 @@ class _Server:
         except Exception as error:  # noqa: BLE001
             # Nothing may be lost here: the parent would wait for an answer until its deadline.
             reply = Failure(Trouble.NONSENSE, redact(f"{type(error).__name__}: {error}"))
-        self.send(number, reply)
-        self._pending.discard(number)
+        try:
+            self.send(number, reply)
+        except MessageError as error:
+            self.send(number, Failure(Trouble.NONSENSE, str(error)))
+        finally:
+            self._pending.discard(number)
 
     def _carry_out(self, ask: Ask) -> Answer | Done | Failure:
         try:

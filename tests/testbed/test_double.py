@@ -79,6 +79,12 @@ REMAINING = (
     "crash",
     "garbage",
     "empty",
+    "half",
+    "half-crash",
+    "twice",
+    "megabyte",
+    "oversized",
+    "other-request",
     "no-account",
     "no-keyring",
 )

@@ -16,7 +16,7 @@ import pytest
 
 from testbed.interpreters import default_runtime
 from testbed.machine import Machine
-from testbed.scenarios import SCENARIOS, load
+from testbed.scenarios import SCENARIOS, from_json, load
 
 REPOSITORY = Path(__file__).parents[2]
 RUNTIMES = ("double", "real") if default_runtime(sys.executable) == "real" else ("double",)
@@ -58,6 +58,18 @@ SYMPTOMS: dict[str, tuple[list[str], list[str]]] = {
         FIRST,
     ),
     "empty": (["Json response from the WSL proxy is empty. Status: Response_Status.Status_Unexpected"], FIRST),
+    "half": (
+        ["responseJson is empty. Status: Response_Status.Status_Unexpected, Error code: 0, Tag: 507316096"],
+        FIRST,
+    ),
+    "half-crash": (["MethodCall terminated by signal 6. Status: Response_Status.Status_Unexpected"], FIRST),
+    "twice": (["responseJson is empty. Status: Response_Status.Status_Unexpected"], FIRST),
+    "megabyte": (BROKERED, FIRST),
+    "oversized": (BROKERED, FIRST),
+    "other-request": (
+        ["declined scopes are present:'(pii)'. Status: Response_Status.Status_ApiContractViolation"],
+        FIRST,
+    ),
     "no-account": (["Status_UserCanceled"], [*FIRST, PICKER]),
     "no-network": (["Status: Response_Status.Status_NoNetwork"], FIRST),
     "account-unusable": (["Status: Response_Status.Status_AccountUnusable"], [*FIRST, PICKER]),
@@ -82,6 +94,8 @@ NOT_BROKERED = {
     "missing-library": "OSError: libwebkit2gtk-4.1.so.0: cannot open shared object file: No such file or directory",
     "no-runtime": 'ImportError: You must install dependency by: pip install "msal[broker]>=1.33,<2"',
 }
+# scenario -> how the program cannot even make MSAL's application
+UNREACHABLE = {"no-route": "Network is unreachable", "expired-certificate": "certificate has expired"}
 # scenario -> the call that does not come back
 HANGING = {"hang-on-start": "ping", "hang-on-silent": SILENT, "hang-on-prompt": PICKER}
 
@@ -95,7 +109,7 @@ def calls(machine: Machine) -> list[str]:
 
 
 def test_every_scenario_has_its_symptom_here() -> None:
-    assert {*SYMPTOMS, *NOT_BROKERED, *HANGING, "stdout-noise"} == set(SCENARIOS)
+    assert {*SYMPTOMS, *NOT_BROKERED, *UNREACHABLE, *HANGING, "stdout-noise"} == set(SCENARIOS)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -120,6 +134,39 @@ def test_not_brokered(name: str, runtime: str) -> None:
         done = machine.run(sign_in(name))
         assert (done.stdout + done.stderr).splitlines()[-1] == NOT_BROKERED[name]
         assert calls(machine) == []
+
+
+@pytest.mark.parametrize("name", UNREACHABLE)
+def test_the_cloud_comes_and_goes(name: str) -> None:
+    """The runtime has no part in it: MSAL reads the authority's metadata by itself."""
+    with Machine(name, "double") as machine:
+        assert UNREACHABLE[name] in machine.run(sign_in(name)).stderr
+        machine.set_scenario("default")
+        assert "token from broker" in machine.run(sign_in(name)).stdout
+        machine.set_scenario(name)
+        assert UNREACHABLE[name] in machine.run(sign_in(name)).stderr
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"calls": {"acquireTokenSilently": "explode"}}, "behaviour 'explode' is not one of answer, slow"),
+        ({"calls": {"acquireTokenSilently": ["answer", "explode"]}}, "behaviour 'explode'"),
+        ({"calls": {"acquireToken": "hang"}}, "method 'acquireToken' is not one of ping"),
+        ({"calls": {"ping": {"status": 3}}}, "error"),
+        ({"accounts": ["nobody@contoso.com"]}, "username 'nobody@contoso.com'"),
+        ({"picks": "nobody@contoso.com"}, "username 'nobody@contoso.com'"),
+        ({"keyring": "lost"}, "keyring 'lost'"),
+        ({"runtime_package": "old"}, "runtime_package 'old'"),
+        ({"cloud": "down"}, "cloud 'down'"),
+        ({"machine": "mac"}, "machine 'mac'"),
+        ({"base": "worst"}, "no scenario named 'worst'"),
+        ({"speed": 3}, "no speed"),
+    ],
+)
+def test_a_scenario_that_means_nothing_is_refused(fields: dict[str, object], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        from_json(fields)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

@@ -1,0 +1,124 @@
+"""What each fault of the testbed comes to: the error, its cause and its remedy, for each thing that can be asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from azext_brokerauth import errors
+from testbed.directory import ADA
+from testbed.scenarios import SCENARIOS, Scenario
+
+_HEALTHY = replace(SCENARIOS["default"], token_lifetime=240, delay=0.5)
+"""With less than five minutes to live no token is answered from a cache, so every attempt reaches the broker."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One way not to get what was asked for.
+
+    :param error: the core's class.
+    :param cause: part of what the person reads about why.
+    :param remedy: part of what they read about what to do; commands as under the plain CLI.
+    :param sdk: the credential's class.
+    """
+
+    error: type[errors.BrokerAuthError]
+    cause: str
+    remedy: str
+    sdk: str = "ClientAuthenticationError"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """
+    :param token: what comes of a request that may show no window; None: it succeeds.
+    :param sign_in: of one that may, where needed.
+    :param picker: of one that starts with the account picker.
+    :param sign_out: of forgetting somebody, which always succeeds on this side; then this is the warning.
+    :param hangs: does anything end at a deadline only? Then tests shorten it.
+    :param killing: does the kernel kill the broker's process meanwhile?
+    """
+
+    token: Problem | None
+    sign_in: Problem | None
+    picker: Problem | None
+    sign_out: Problem | None = None
+    hangs: bool = False
+    killing: bool = False
+    scenario: str = ""
+
+
+def state(name: str) -> Scenario:
+    """The state of the world with a fault; with the name `default`, without one."""
+    plain = SCENARIOS[name if name == "default" else FAULTS[name].scenario or name]
+    return replace(plain, token_lifetime=_HEALTHY.token_lifetime, delay=_HEALTHY.delay)
+
+
+_SHUT_DOWN = "wsl --shutdown"
+_TIMEOUT = Problem(errors.BrokerTimeoutError, "did not answer a silent request", _SHUT_DOWN)
+_PROMPT_TIMEOUT = Problem(errors.BrokerTimeoutError, "did not answer its prompt", "Try again")
+_MULTIFACTOR = Problem(
+    errors.InteractionRequiredError,
+    "asks for multifactor authentication",
+    "brokerauth login",
+    "AuthenticationRequiredError",
+)
+_CLOSED = Problem(errors.SignInCanceledError, "The sign-in window was closed", "brokerauth login")
+_UNUSABLE_ANSWER = Problem(errors.BrokerFailedError, "did not give a usable answer", "wsl --update; wsl --shutdown")
+_NONSENSE = Problem(errors.BrokerFailedError, "is over the limit of 1048576", "Try again")
+_NOBODY = Problem(errors.InteractionRequiredError, "Windows needs you to answer a prompt", "brokerauth login")
+_OFFLINE = Problem(errors.SignInRefusedError, "no network connection", "Connect Windows")
+_REPAIR = Problem(errors.SignInRefusedError, "until it has been verified again", "Access work or school")
+_REPAIR_SILENTLY = replace(_REPAIR, error=errors.InteractionRequiredError)
+_REJECTED = Problem(errors.SignInRefusedError, "The broker rejected the request", "Check the scope")
+_SOMEBODY_ELSE = Problem(
+    errors.WrongAccountError,
+    f"The broker answered for grace@contoso.com; {ADA.username} was asked for",
+    "--select-account",
+)
+_NO_AUTHORITY = Problem(errors.SignInRefusedError, "The authority cannot be reached from WSL", "HTTPS_PROXY")
+_NO_BROKER = Problem(
+    errors.BrokerNotReadyError,
+    "found no broker in Windows",
+    "wsl --update; wsl --shutdown",
+    "CredentialUnavailableError",
+)
+_KILLED = Problem(errors.BrokerFailedError, "process ended before it answered (signal 9)", _SHUT_DOWN)
+
+FAULTS: dict[str, Fault] = {
+    "interaction-required": Fault(_MULTIFACTOR, None, None),
+    "user-cancels": Fault(_MULTIFACTOR, _CLOSED, _CLOSED),
+    "slow": Fault(None, None, None),
+    "hang-on-start": Fault(_TIMEOUT, _TIMEOUT, _PROMPT_TIMEOUT, _TIMEOUT, hangs=True),
+    "hang-on-silent": Fault(_TIMEOUT, _TIMEOUT, None, hangs=True),
+    "hang-on-prompt": Fault(_MULTIFACTOR, _PROMPT_TIMEOUT, _PROMPT_TIMEOUT, hangs=True),
+    "crash": Fault(_UNUSABLE_ANSWER, _UNUSABLE_ANSWER, _UNUSABLE_ANSWER),
+    "garbage": Fault(_UNUSABLE_ANSWER, _UNUSABLE_ANSWER, _UNUSABLE_ANSWER),
+    "empty": Fault(_UNUSABLE_ANSWER, _UNUSABLE_ANSWER, _UNUSABLE_ANSWER),
+    "half": Fault(_UNUSABLE_ANSWER, _UNUSABLE_ANSWER, _UNUSABLE_ANSWER),
+    "half-crash": Fault(_UNUSABLE_ANSWER, _UNUSABLE_ANSWER, _UNUSABLE_ANSWER),
+    "twice": Fault(_UNUSABLE_ANSWER, _UNUSABLE_ANSWER, _UNUSABLE_ANSWER),
+    "megabyte": Fault(None, None, None),
+    "oversized": Fault(_NONSENSE, _NONSENSE, _NONSENSE),
+    "other-request": Fault(_REJECTED, _REJECTED, _REJECTED),
+    "no-account": Fault(_NOBODY, _CLOSED, _CLOSED),
+    "no-network": Fault(_OFFLINE, _OFFLINE, _OFFLINE),
+    "account-unusable": Fault(_REPAIR_SILENTLY, _REPAIR, _REPAIR),
+    "declined-scope": Fault(_REJECTED, _REJECTED, _REJECTED),
+    "wrong-account": Fault(_SOMEBODY_ELSE, _SOMEBODY_ELSE, None),  # whom a person picks is whom they want
+    "no-route": Fault(_NO_AUTHORITY, _NO_AUTHORITY, _NO_AUTHORITY, _NO_AUTHORITY),
+    "expired-certificate": Fault(_NO_AUTHORITY, _NO_AUTHORITY, _NO_AUTHORITY, _NO_AUTHORITY),
+    "old-wsl": Fault(_NO_BROKER, _NO_BROKER, _NO_BROKER, _NO_BROKER),
+    "killed": Fault(_KILLED, _KILLED, _KILLED, _KILLED, killing=True, scenario="hang-on-start"),
+}
+"""By name: that of a scenario, where it has none of its own. `killed` is also what running out of memory looks like."""
+
+BORN_WITH = (
+    *("not-wsl", "wsl1", "docker-on-wsl", "custom-kernel", "no-interop", "no-runtime", "missing-library"),
+    *("no-keyring", "locked-keyring"),
+)
+"""Scenarios that a machine cannot recover from while it runs: tests/emulated/test_elsewhere.py and its neighbours."""
+NO_FAULT = ("default", "stdout-noise", "compliant-device-required", "native-linux")
+
+WORST = ("hang-on-start", "hang-on-silent", "crash")
+"""What every way in is tried with in `make test`."""

@@ -1,0 +1,195 @@
+"""Every fault, through every way in: it ends in time with the right error, leaves nothing behind, and then all works.
+
+`make test` takes every fault through one way in, and every way in with the worst faults; `make test-full` all of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed.machine import Machine
+from testbed.scenarios import SCENARIOS
+from tests.conftest import RUNTIMES
+from tests.emulated.session import AZ, Session, wait_until
+from tests.faults import leaks
+from tests.faults.expected import BORN_WITH, FAULTS, NO_FAULT, WORST, Fault, Problem, state
+from tests.faults.ways import PICKER, SIGN_IN, SIGN_OUT, WAYS, Told, Way, sign_in
+
+ONE_WAY = "brokerauth get-access-token"
+QUICK = {"AZURE_BROKERAUTH_SILENT_TIMEOUT": "3", "AZURE_BROKERAUTH_PROMPT_TIMEOUT": "3"}
+STORES = ("brokerauth/accounts.json", "brokerauth/signed-in-to-az", "azureProfile.json")
+# az's own cache has the tokens that az asked for; the other two are the runtime's and its double's keyring.
+HOLD_TOKENS = (".azure/msal_token_cache.json", ".azure/msal_token_cache.bin")
+
+
+def is_core(way: Way, name: str, runtime: str) -> bool:
+    """Is this cell in `make test`?"""
+    return way.name == ONE_WAY or (name in WORST and runtime == "double")
+
+
+def cells(host: str) -> list[object]:
+    """All cells of the ways in through one host, the large rest marked."""
+    return [
+        pytest.param(runtime, way, name, id=f"{way.name}-{name}-{runtime}", marks=marks)
+        for runtime in RUNTIMES
+        for way in WAYS
+        if way.host == host
+        for name in FAULTS
+        for marks in [[] if is_core(way, name, runtime) else [pytest.mark.full]]
+    ]
+
+
+class Bench:
+    """One signed-in machine for each runtime, for as long as the cells of a host run on it."""
+
+    def __init__(self, host: str, directory: Path) -> None:
+        self._host, self._directory = host, directory
+        self._stack = contextlib.ExitStack()
+        self._there: dict[str, Session] = {}
+
+    def on(self, runtime: str) -> Session:
+        if runtime not in self._there:
+            self.close()
+            extension = AZ.parent / "cliextensions/brokerauth"
+            machine = self._stack.enter_context(
+                Machine(state("default"), runtime, python=[extension] if extension.exists() else [])
+            )
+            opened = self._directory / f"opened-{runtime}"
+            there = Session(machine, opened, {"BROWSER": f"touch {opened}"})
+            sign_in(there, self._host, {})
+            self._there[runtime] = there
+        return self._there[runtime]
+
+    def close(self) -> None:
+        self._there.clear()
+        self._stack.close()
+
+
+def try_cell(there: Session, way: Way, name: str) -> None:
+    fault = FAULTS[name]
+    sign_in(there, way.host, {}) if way.wants == SIGN_OUT else None
+    before = stores(there)
+    there.machine.set_scenario(state(name))
+    after: list[dict[str, bytes]] = []
+
+    def recover() -> None:
+        after.append(stores(there))
+        assert not [argv for _, argv in there.machine.processes() if "--method" in argv], "a proxy was left behind"
+        there.machine.set_scenario(state("default"))
+        killer.close()
+
+    with leaks.Sampler(there.machine) as sampler, contextlib.ExitStack() as killer:
+        if fault.killing:
+            killer.enter_context(killing(there.machine))
+        try:
+            first, second = way.go(there, QUICK if fault.hangs else {}, recover)
+        finally:
+            there.machine.set_scenario(state("default"))
+    check(way, fault, first)
+    assert second.succeeded, second.said
+    wait_until(lambda: there.machine.processes() == [], 20)
+    assert not there.opened.exists(), "a browser was opened"
+    if not first.succeeded:
+        assert after[0] == before, "a store was changed by what failed"
+    assert_no_litter(there.config)
+    allowed = tuple(there.machine.home / path for path in HOLD_TOKENS)
+    assert leaks.found(there.machine, first.said, second.said, sampler=sampler, allowed=allowed) == []
+
+
+def check(way: Way, fault: Fault, told: Told) -> None:
+    if way.wants == SIGN_OUT:
+        assert told.succeeded, told.said
+        assert ("could not be told" in told.said) == (fault.sign_out is not None)
+        assert fault.sign_out is None or fault.sign_out.cause in told.said
+        return
+    problem = expected(way, fault)
+    if problem is None:
+        assert told.succeeded, told.said
+        return
+    assert not told.succeeded
+    assert problem.cause in told.said
+    assert problem.remedy in told.said
+    if way.host == "credential":
+        assert told.error == (problem.sdk, problem.error.__name__)
+
+
+def expected(way: Way, fault: Fault) -> Problem | None:
+    return {SIGN_IN: fault.sign_in, PICKER: fault.picker}.get(way.wants, fault.token)
+
+
+@contextlib.contextmanager
+def killing(machine: Machine) -> Iterator[None]:
+    """Kill each broker process as the kernel does when memory runs out: it alone, and at any moment."""
+    over = threading.Event()
+
+    def kill() -> None:
+        while not over.wait(0.1):
+            for pid, argv in machine.processes():
+                if any(word.endswith("broker/host.py") for word in argv):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def stores(there: Session) -> dict[str, bytes]:
+    """What is kept about who is signed in."""
+    return {name: (there.config / name).read_bytes() for name in STORES if (there.config / name).exists()}
+
+
+def assert_no_litter(config: Path) -> None:
+    """No temporary file, and no lock that anybody holds."""
+    ours = config / "brokerauth"
+    assert {path.name for path in ours.iterdir()} <= {"accounts.json", "accounts.lock", "signed-in-to-az"}
+    with (ours / "accounts.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.fixture(scope="class")
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    there = Bench(request.cls.host, tmp_path_factory.mktemp("faults"))
+    yield there
+    there.close()
+
+
+class TestBrokerauth:
+    host = "brokerauth"
+
+    @pytest.mark.parametrize(("runtime", "way", "name"), cells(host))
+    def test_fault(self, bench: Bench, runtime: str, way: Way, name: str) -> None:
+        try_cell(bench.on(runtime), way, name)
+
+
+class TestAz:
+    host = "az"
+
+    @pytest.mark.parametrize(("runtime", "way", "name"), cells(host))
+    def test_fault(self, bench: Bench, runtime: str, way: Way, name: str) -> None:
+        try_cell(bench.on(runtime), way, name)
+
+
+class TestCredential:
+    host = "credential"
+
+    @pytest.mark.parametrize(("runtime", "way", "name"), cells(host))
+    def test_fault(self, bench: Bench, runtime: str, way: Way, name: str) -> None:
+        try_cell(bench.on(runtime), way, name)
+
+
+def test_every_scenario_is_a_fault_or_says_why_it_is_none() -> None:
+    scenarios = {fault.scenario or name for name, fault in FAULTS.items()}
+    assert scenarios | {*BORN_WITH, *NO_FAULT} == set(SCENARIOS)
