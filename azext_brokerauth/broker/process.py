@@ -215,6 +215,7 @@ class BrokerProcess:
             _LOGGER.debug("ending the broker's process %d: %s", self._process.pid, error)
         finally:
             self.end()
+            stream.close()
             while self._waiting:
                 _, answer = self._waiting.popitem()
                 answer.set_exception(self._ended())

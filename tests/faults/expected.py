@@ -8,6 +8,9 @@ from azext_brokerauth import errors
 from testbed.directory import ADA
 from testbed.scenarios import SCENARIOS, Scenario
 
+TOKEN, SIGN_IN, PICKER, SIGN_OUT = "token", "sign-in", "picker", "sign-out"
+"""What is asked of the broker: a token with no window, one with a window where needed, one that starts with the picker,
+and to forget somebody."""
 _HEALTHY = replace(SCENARIOS["default"], token_lifetime=240, delay=0.5)
 """With less than five minutes to live no token is answered from a cache, so every attempt reaches the broker."""
 
@@ -35,7 +38,6 @@ class Fault:
     :param sign_in: of one that may, where needed.
     :param picker: of one that starts with the account picker.
     :param sign_out: of forgetting somebody, which always succeeds on this side; then this is the warning.
-    :param hangs: does anything end at a deadline only? Then tests shorten it.
     :param killing: does the kernel kill the broker's process meanwhile?
     """
 
@@ -43,9 +45,12 @@ class Fault:
     sign_in: Problem | None
     picker: Problem | None
     sign_out: Problem | None = None
-    hangs: bool = False
     killing: bool = False
     scenario: str = ""
+
+    def of(self, wants: str) -> Problem | None:
+        """What comes of one kind of request."""
+        return {TOKEN: self.token, SIGN_IN: self.sign_in, PICKER: self.picker, SIGN_OUT: self.sign_out}[wants]
 
 
 def state(name: str) -> Scenario:
@@ -89,9 +94,9 @@ FAULTS: dict[str, Fault] = {
     "interaction-required": Fault(_MULTIFACTOR, None, None),
     "user-cancels": Fault(_MULTIFACTOR, _CLOSED, _CLOSED),
     "slow": Fault(None, None, None),
-    "hang-on-start": Fault(_TIMEOUT, _TIMEOUT, _PROMPT_TIMEOUT, _TIMEOUT, hangs=True),
-    "hang-on-silent": Fault(_TIMEOUT, _TIMEOUT, None, hangs=True),
-    "hang-on-prompt": Fault(_MULTIFACTOR, _PROMPT_TIMEOUT, _PROMPT_TIMEOUT, hangs=True),
+    "hang-on-start": Fault(_TIMEOUT, _TIMEOUT, _PROMPT_TIMEOUT, _TIMEOUT),
+    "hang-on-silent": Fault(_TIMEOUT, _TIMEOUT, None),
+    "hang-on-prompt": Fault(_MULTIFACTOR, _PROMPT_TIMEOUT, _PROMPT_TIMEOUT),
     "crash": Fault(_UNUSABLE_ANSWER, _UNUSABLE_ANSWER, _UNUSABLE_ANSWER),
     "garbage": Fault(_UNUSABLE_ANSWER, _UNUSABLE_ANSWER, _UNUSABLE_ANSWER),
     "empty": Fault(_UNUSABLE_ANSWER, _UNUSABLE_ANSWER, _UNUSABLE_ANSWER),

@@ -10,13 +10,10 @@ from dataclasses import dataclass
 
 from testbed.directory import ADA
 from tests.emulated.session import AZ, BROKERAUTH, Session
+from tests.faults.expected import PICKER, SIGN_IN, SIGN_OUT, TOKEN
 
 DEADLINE = 60
 """Seconds after which a test gives a program up. Far more than any deadline of the product under test."""
-
-TOKEN, SIGN_IN, PICKER, SIGN_OUT = "token", "sign-in", "picker", "sign-out"
-"""What is asked of the broker: a token with no window, one with a window where needed, one that starts with the picker,
-and to forget somebody."""
 
 
 @dataclass(frozen=True)

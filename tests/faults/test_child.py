@@ -1,0 +1,282 @@
+"""The broker's process by itself: what it is given, what it shuts out, and that it never outlives its parent."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azext_brokerauth.broker.messages import App, Ask, Done, Failure, Step, Trouble
+from azext_brokerauth.broker.process import ENVIRONMENT, BrokerProcess, ProcessEndedError
+from azext_brokerauth.errors import BrokerNotReadyError, BrokerTimeoutError, InvalidInputError
+from tests.emulated.session import wait_until
+
+LONG = 60
+"""Seconds that nothing here comes near, on any machine."""
+APP = App("app", "login.microsoftonline.com", "organizations", enable_broker_on_wsl=True)
+ASK = Ask(Step.DEFAULT, APP, ("https://vault.azure.net/.default",))
+
+# In place of pymsalruntime: what it does when it is imported into the broker's process, as the real one is.
+TELLS = """
+import colorsys, ctypes, json, os, resource, signal, sys
+descriptors = []
+for number in os.listdir("/proc/self/fd"):
+    try:
+        descriptors.append(os.readlink(f"/proc/self/fd/{number}"))
+    except FileNotFoundError:
+        pass  # the listing's own
+raise OSError(json.dumps({
+    "environment": dict(os.environ),
+    "descriptors": descriptors,
+    "core": resource.getrlimit(resource.RLIMIT_CORE),
+    "dumpable": ctypes.CDLL(None).prctl(3, 0, 0, 0, 0),
+    "isolated": sys.flags.isolated,
+    "directory": os.getcwd(),
+    "leads_its_session": os.getsid(0) == os.getpid() == os.getpgid(0),
+    "deaf_to_interrupts": signal.getsignal(signal.SIGINT) == signal.SIG_IGN,
+    "path": sys.path,
+    "colorsys": colorsys.__file__,
+    "cmdline": open("/proc/self/cmdline").read().split(chr(0)),
+}))
+"""
+# Starts a program, as the real one starts a proxy, and hangs in its import.
+HANGS = """
+import os, subprocess, time
+from pathlib import Path
+proxy = subprocess.Popen(["sleep", "1000"])
+Path({told!r}).write_text(f"{{os.getpid()}} {{proxy.pid}}")
+time.sleep(1000)
+"""
+PARENT = """
+import sys, threading, os, time
+sys.path.insert(0, {site!r})
+from azext_brokerauth.broker.messages import App, Ask, Step
+from azext_brokerauth.broker.process import BrokerProcess
+ask = Ask(Step.DEFAULT, App("app", "login.microsoftonline.com", "organizations", enable_broker_on_wsl=True))
+process = BrokerProcess()
+def wait():
+    process.ask(ask, 1000)
+threading.Thread(target=wait, daemon=True).start()
+"""
+Runtime = Callable[[str], Path]
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+    """Puts a module in place of pymsalruntime, in a directory that only the parent's `sys.path` names."""
+
+    def put(code: str) -> Path:
+        site = tmp_path / "site"
+        (site / "pymsalruntime").mkdir(parents=True)
+        (site / "pymsalruntime/__init__.py").write_text(code)
+        monkeypatch.syspath_prepend(str(site))
+        monkeypatch.delitem(sys.modules, "pymsalruntime", raising=False)
+        return site
+
+    return put
+
+
+def told(process: BrokerProcess) -> dict[str, Any]:
+    """What TELLS says."""
+    answer = process.ask(ASK, LONG)
+    process.end()
+    assert isinstance(answer, Failure)
+    assert answer.trouble is Trouble.LIBRARY_MISSING, answer
+    facts: dict[str, Any] = json.loads(answer.text)
+    return facts
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def pids_in(file: Path) -> list[int]:
+    wait_until(lambda: file.exists() and len(file.read_text().split()) == 2, LONG)
+    return [int(pid) for pid in file.read_text().split()]
+
+
+def test_it_is_given_named_variables_and_no_others(runtime: Runtime) -> None:
+    runtime(TELLS)
+    given = {name: f"/value-of-{name}" for name in ENVIRONMENT}
+    loose = (
+        "LD_PRELOAD",
+        "LD_LIBRARY_PATH",
+        "PYTHONPATH",
+        "PYTHONSTARTUP",
+        "PYTHONHOME",
+        "AZURE_CLIENT_SECRET",
+        "BASH_ENV",
+    )
+    seen = told(BrokerProcess({**given, **dict.fromkeys(loose, "/elsewhere")}))["environment"]
+    seen.pop("LC_CTYPE", None)  # Python sets it by itself in the C locale (PEP 538)
+    assert seen == given
+
+
+def test_it_inherits_no_descriptor(runtime: Runtime, tmp_path: Path) -> None:
+    runtime(TELLS)
+    descriptor = os.open(tmp_path / "somebodys-file", os.O_CREAT | os.O_RDWR)
+    os.set_inheritable(descriptor, True)
+    seen = told(BrokerProcess())["descriptors"]
+    os.close(descriptor)
+    assert sorted(name.partition(":")[0] for name in seen if name != "anon_inode:[pidfd]") == [
+        *["/dev/null"] * 3,
+        *["pipe"] * 2,
+    ]
+
+
+def test_it_leaves_no_core_and_lets_nobody_look_in(runtime: Runtime) -> None:
+    runtime(TELLS)
+    seen = told(BrokerProcess())
+    assert (seen["core"], seen["dumpable"]) == ([0, 0], 0)
+    assert seen["leads_its_session"]
+    assert seen["deaf_to_interrupts"]
+    assert not [word for word in seen["cmdline"] if "vault" in word]
+
+
+def test_it_imports_nothing_from_where_the_caller_happens_to_be(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = runtime(TELLS)
+    here = tmp_path / "here"
+    here.mkdir()
+    for name in ("json", "ctypes", "msal", "requests", "azext_brokerauth", "sitecustomize", "usercustomize"):
+        (here / f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')\n")
+    monkeypatch.chdir(here)
+    seen = told(BrokerProcess({**os.environ, "PYTHONPATH": str(here)}))
+    assert not (tmp_path / "imported").exists()
+    assert (seen["isolated"], seen["directory"]) == (1, "/")
+    assert not {"", ".", str(here)} & set(seen["path"])
+    assert str(site) in seen["path"]
+
+
+def test_a_directory_of_packages_hides_nothing_of_pythons_own(runtime: Runtime) -> None:
+    """az's extension folder is such a directory: whatever lies there must not stand in for the standard library."""
+    site = runtime(TELLS)
+    (site / "colorsys.py").write_text("raise SystemExit('not the standard library')\n")
+    assert Path(told(BrokerProcess())["colorsys"]).parent != site
+
+
+@pytest.mark.parametrize("how", ["killed", "killed while its fork lives on", "exits at once"])
+def test_nothing_outlives_the_parent_even_while_the_import_hangs(runtime: Runtime, tmp_path: Path, how: str) -> None:
+    file = tmp_path / "pids"
+    site = runtime(HANGS.format(told=str(file)))
+    then = {
+        "killed": "time.sleep(1000)",
+        # The fork holds the parent's end of both pipes.
+        "killed while its fork lives on": "os.fork() or print(os.getpid(), flush=True)\ntime.sleep(1000)",
+        "exits at once": f"while not os.path.exists({str(file)!r}): time.sleep(0.02)\nos._exit(0)",
+    }[how]
+    command = [sys.executable, "-c", PARENT.format(site=str(site)) + then]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as parent:
+        try:
+            pids = pids_in(file)
+            if how != "exits at once":
+                assert not any(map(is_gone, pids))
+                parent.kill()
+            wait_until(lambda: all(map(is_gone, pids)), LONG)
+        finally:
+            os.killpg(parent.pid, signal.SIGKILL)
+
+
+def test_it_outlives_the_thread_that_started_it(runtime: Runtime) -> None:
+    import threading
+
+    runtime("raise OSError('no library')")
+    started: list[BrokerProcess] = []
+    thread = threading.Thread(target=lambda: started.append(BrokerProcess()))
+    thread.start()
+    thread.join()
+    time.sleep(0.5)  # a death signal of the thread would come at once
+    assert started[0].alive
+    assert isinstance(started[0].ask(ASK, LONG), Failure)
+    started[0].end()
+
+
+def test_a_deadline_ends_it_with_all_it_started(runtime: Runtime, tmp_path: Path) -> None:
+    file = tmp_path / "pids"
+    runtime(HANGS.format(told=str(file)))
+    process = BrokerProcess()
+    with pytest.raises(BrokerTimeoutError):
+        process.ask(ASK, 5)
+    wait_until(lambda: all(map(is_gone, pids_in(file))), LONG)
+    assert not process.alive
+
+
+WRITES = """
+import os
+pipes = [n for n in map(int, os.listdir("/proc/self/fd")) if n > 2 and os.path.exists(f"/proc/self/fd/{{n}}")]
+for n in pipes:
+    try:
+        os.write(n, {what})
+    except OSError:
+        pass  # the pipe to read from
+import time
+time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "b'ping succeeded' + bytes([10])",
+        'b\'{"number": 1, "type": "Answer"\' + bytes([10])',
+        "b'x' * (1 << 20) + b'x' * 4096",
+        "b'[' * 100000 + bytes([10])",
+    ],
+)
+def test_nonsense_in_its_answers_ends_it_at_once_with_a_clear_error(runtime: Runtime, what: str) -> None:
+    runtime(WRITES.format(what=what))
+    process = BrokerProcess()
+    with pytest.raises(ProcessEndedError, match="ended before it answered") as caught:
+        process.ask(ASK, LONG)
+    assert "wsl --shutdown" in caught.value.remedy
+    assert not process.alive
+
+
+def test_a_request_over_the_limit_is_refused_and_the_next_one_is_not(runtime: Runtime) -> None:
+    runtime("raise OSError('no library')")
+    process = BrokerProcess()
+    with pytest.raises(InvalidInputError, match="over the limit of 1048576"):
+        process.ask(Ask(Step.DEFAULT, APP, claims="x" * (1 << 20)), LONG)
+    assert isinstance(process.ask(ASK, LONG), Failure)
+    process.end()
+
+
+def test_out_of_memory_is_an_answer_and_others_are_still_served(runtime: Runtime) -> None:
+    runtime("bytearray(1 << 60)")
+    process = BrokerProcess()
+    for _ in range(2):
+        answer = process.ask(ASK, LONG)
+        assert isinstance(answer, Failure)
+        assert "MemoryError" in answer.text
+    process.end()
+
+
+def test_a_python_that_cannot_be_started_is_an_error_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(BrokerNotReadyError, match="cannot be started: No such file") as caught:
+        BrokerProcess()
+    assert caught.value.remedy
+
+
+def test_ending_it_closes_what_it_held(runtime: Runtime) -> None:
+    runtime("raise OSError('no library')")
+    before = len(os.listdir("/proc/self/fd"))
+    kept = [BrokerProcess() for _ in range(5)]
+    for process in kept:
+        assert not isinstance(process.ask(ASK, LONG), Done)
+        process.end()
+    wait_until(lambda: len(os.listdir("/proc/self/fd")) == before, LONG)
