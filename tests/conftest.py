@@ -39,6 +39,19 @@ def _says_nothing_new(item: pytest.Item) -> bool:
     return item.get_closest_marker("any_runtime") is not None and given.get("runtime") == "real"
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell the size of the fault matrix, and how much of it ran."""
+    from tests.faults import table
+
+    ended = {
+        outcome: sum(table.is_cell(report.nodeid) for report in terminalreporter.getreports(outcome))
+        for outcome in ("passed", "failed")
+    }
+    if any(ended.values()):
+        told = ", ".join(f"{count} {outcome}" for outcome, count in ended.items())
+        terminalreporter.write_line(f"Fault matrix: {table.size()}; {told} in this run.")
+
+
 @pytest.fixture(params=RUNTIMES, scope="module")
 def runtime(request: pytest.FixtureRequest) -> str:
     name: str = request.param

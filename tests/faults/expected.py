@@ -118,6 +118,14 @@ FAULTS: dict[str, Fault] = {
 }
 """By name: that of a scenario, where it has none of its own. `killed` is also what running out of memory looks like."""
 
+DIFFERENTLY: dict[tuple[str, str], Problem] = {
+    # az goes on to ask silently for a token of each tenant; when all refuse, it is az that ends, in its own words.
+    ("az brokerauth login --username", "interaction-required"): replace(
+        _MULTIFACTOR, remedy="No subscriptions found for ada@contoso.com"
+    ),
+}
+"""By way in and fault: where a host makes something else of it."""
+
 BORN_WITH = (
     *("not-wsl", "wsl1", "docker-on-wsl", "custom-kernel", "no-interop", "no-runtime", "missing-library"),
     *("no-keyring", "locked-keyring"),

@@ -67,7 +67,9 @@ def _command(host: str, wants: str, *words: str) -> Way:
 
 
 def sign_in(there: Session, host: str, env: dict[str, str]) -> None:
-    """Sign Ada in, in `az` to az too."""
+    """Sign Ada in, in `az` to az too. A credential is to find out by itself who she is."""
+    if host == "credential":
+        return
     login = [BROKERAUTH, "login"] if host != "az" else [str(AZ), "brokerauth", "login"]
     env = {"AZURE_CONFIG_DIR": str(there.config), "AZURE_CORE_COLLECT_TELEMETRY": "false", **env}
     done = there.machine.run([*login, "--username", ADA.username], timeout=DEADLINE, env=there.env | env)
