@@ -575,6 +575,12 @@ def _error(failure: Failure, app: App, speaker: str = "The broker") -> errors.Br
             return errors.BrokerNotReadyError(
                 f"A Python package that the broker needs is not installed: {failure.text}.", remedy=_REPAIR
             )
+        case Trouble.LIBRARY_MISSING if "failed to map segment" in failure.text:  # ld.so's words for no memory
+            return errors.BrokerNotReadyError(
+                f"There is not enough memory to load Microsoft's runtime (pymsalruntime): {failure.text}",
+                remedy="Close programs, raise the limit that ulimit -v shows, or give WSL more memory"
+                " (memory= in %UserProfile%\\.wslconfig; then run in PowerShell: wsl --shutdown).",
+            )
         case Trouble.LIBRARY_MISSING:
             return errors.BrokerNotReadyError(
                 f"Microsoft's runtime (pymsalruntime) cannot be loaded: {failure.text}",

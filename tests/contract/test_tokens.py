@@ -349,3 +349,27 @@ def test_proof_of_possession_is_passed_on_elsewhere_and_never_reused(broker: Bro
     tokens = tokens_of(broker, kind, enable_broker_on_windows=True, enable_broker_on_mac=True)
     assert [get(tokens, POP), get(tokens, POP), get(tokens)] == ["token 1", "token 2", "token 3"]
     assert [ask.pop for ask in broker.asks] == [POP.pop, POP.pop, ()]
+
+
+def test_a_clock_that_jumps_ahead_costs_a_token_and_one_that_jumps_back_nothing(tokens: Tokens, broker: Broker) -> None:
+    issued = broker.now
+    assert get(tokens) == "token 1"
+    broker.now = issued + 7200
+    assert get(tokens) == "token 2"
+    broker.now = issued
+    assert get(tokens) == "token 2"
+    assert len(broker.asks) == 2
+
+
+def test_a_clock_that_jumps_back_after_a_failed_renewal_does_not_stop_renewing(tokens: Tokens, broker: Broker) -> None:
+    get(tokens)
+    expiry = broker.now + 3600
+    broker.now = expiry - 400
+    broker.replies = [Failure(Trouble.NETWORK, "no route")]
+    assert get(tokens) == "token 1"
+    broker.now = expiry - 86_400
+    assert get(tokens) == "token 1"
+    broker.now = expiry - 300
+    assert get(tokens) != "token 1"
+    broker.now = expiry + 86_400
+    assert get(tokens) != "token 1"
