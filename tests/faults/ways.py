@@ -34,7 +34,8 @@ class Way:
     """
     :param host: `brokerauth`, `az`, or the credential.
     :param wants: what it asks of the broker.
-    :param go: make an attempt, do what is given, make another, which is to succeed where the broker is well.
+    :param go: make an attempt with these variables, do what is given, and make another, which is to succeed where the
+        broker is well.
     """
 
     name: str
@@ -56,22 +57,22 @@ def _command(host: str, wants: str, *words: str) -> Way:
         return Told(done.returncode == 0, done.stderr)
 
     def go(there: Session, env: dict[str, str], between: Callable[[], None]) -> tuple[Told, Told]:
-        env = {"AZURE_CONFIG_DIR": str(there.config), "AZURE_CORE_COLLECT_TELEMETRY": "false", **env}
-        first = attempt(there, env)
+        az = {"AZURE_CONFIG_DIR": str(there.config), "AZURE_CORE_COLLECT_TELEMETRY": "false"}
+        first = attempt(there, az | env)
         between()
         if wants == SIGN_OUT:  # there is to be somebody to sign out
-            sign_in(there, host, env)
-        return first, attempt(there, env)
+            sign_in(there, host)
+        return first, attempt(there, az)
 
     return Way(f"{host} {' '.join(words[:-1] if words[-1] == ADA.username else words)}", host, wants, go)
 
 
-def sign_in(there: Session, host: str, env: dict[str, str]) -> None:
+def sign_in(there: Session, host: str) -> None:
     """Sign Ada in, in `az` to az too. A credential is to find out by itself who she is."""
     if host == "credential":
         return
     login = [BROKERAUTH, "login"] if host != "az" else [str(AZ), "brokerauth", "login"]
-    env = {"AZURE_CONFIG_DIR": str(there.config), "AZURE_CORE_COLLECT_TELEMETRY": "false", **env}
+    env = {"AZURE_CONFIG_DIR": str(there.config), "AZURE_CORE_COLLECT_TELEMETRY": "false"}
     done = there.machine.run([*login, "--username", ADA.username], timeout=DEADLINE, env=there.env | env)
     assert done.returncode == 0, done.stderr
 
