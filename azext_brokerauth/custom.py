@@ -208,7 +208,13 @@ def account_store() -> AccountStore:
 @contextmanager
 def _tokens(chosen: Settings, records: Records) -> Iterator[Tokens]:
     told = waiting.tell if waiting.on_terminal() else None
-    tokens = Tokens(chosen, records=lambda: records, waiting=told, notify=_LOGGER.warning)
+
+    def notify(text: str) -> None:
+        if told:
+            told(None)
+        _LOGGER.warning(text)
+
+    tokens = Tokens(chosen, records=lambda: records, waiting=told, notify=notify)
     try:
         yield tokens
     finally:

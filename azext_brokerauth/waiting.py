@@ -1,4 +1,4 @@
-"""Tells the person at a terminal that a sign-in window waits for them, and for how long it still does."""
+"""Tells the person at a terminal that a sign-in waits for them, and for how long it still does."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def on_terminal() -> bool:
 
 
 def tell(seconds: float | None) -> None:
-    """Show how long the window waits, in place of the line before; None: erase it."""
+    """Show how long the sign-in waits, in place of the line before; None: erase it."""
     line = ""
     if seconds is not None:
         minutes, rest = divmod(int(seconds), 60)
-        line = f"Waiting for you to answer Windows' sign-in window ({minutes}:{rest:02} left; Ctrl-C gives up)"
+        line = f"Waiting for you to sign in ({minutes}:{rest:02} left; Ctrl-C gives up)"
     sys.stderr.write(f"\r{line:{_WIDTH}}" if line else f"\r{'':{_WIDTH}}\r")
     sys.stderr.flush()

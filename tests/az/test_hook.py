@@ -170,7 +170,7 @@ def get(wanted, prompt):
     if not given:
         raise errors.BrokerTimeoutError("No answer.")
     return given.pop()
-app._tokens = lambda: SimpleNamespace(get=get, settings=SimpleNamespace(seed_az_cache=True))
+app._tokens = lambda: SimpleNamespace(get=get, permit=lambda tenant: None, settings=SimpleNamespace(may_seed_az=True))
 def ask():
     return app.acquire_token_silent_with_error(scopes, app.get_accounts()[0])["access_token"]
 def refresh_on():

@@ -228,5 +228,5 @@ def test_a_person_at_a_terminal_is_told_what_is_waited_for(default: Session, wor
     if len(words) > 1:
         assert shown == ""
         return
-    assert re.search(r"\rWaiting for you to answer Windows' sign-in window \(4:5\d left; Ctrl-C gives up\)", shown)
+    assert re.search(r"\rWaiting for you to sign in \(4:5\d left; Ctrl-C gives up\)", shown)
     assert shown.rpartition("Waiting")[2].endswith("\r" + " " * 79 + "\r")

@@ -192,6 +192,8 @@ GOOD: dict[str, st.SearchStrategy[object]] = {
     "login_hint": st.from_regex(r"[a-z.]{1,20}@[a-z]{1,9}\.com", fullmatch=True),
     "silent_timeout": st.floats(0.001, 86399),
     "prompt_timeout": st.floats(0.001, 86399),
+    "token_cache": st.sampled_from(["az", "memory"]),
+    "fallback": st.sampled_from(["none", "browser", "device-code"]),
 }
 
 
