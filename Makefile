@@ -26,7 +26,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(BIN)/.demo: setup.py | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[cli,sdk]' jeepney azure-mgmt-resource-subscriptions
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[cli,sdk]' azure-mgmt-resource-subscriptions
 	touch $@
 
 $(BIN)/.tests: setup.py requirements-test.txt | $(BIN)/python

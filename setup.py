@@ -26,11 +26,12 @@ setup(
     author="The brokerauth contributors",
     license="MIT",
     python_requires=">=3.10",
-    packages=["azext_brokerauth", "azext_brokerauth.aio", "azext_brokerauth.azcli", "azext_brokerauth.broker"],
+    packages=["azext_brokerauth", *(f"azext_brokerauth.{p}" for p in ("aio", "azcli", "broker", "health"))],
     package_data={"azext_brokerauth": ["azext_metadata.json", "py.typed"]},
-    install_requires=[RUNTIME],
+    # jeepney looks at the keyring, on D-Bus; az lacks it too.
+    install_requires=[RUNTIME, "jeepney>=0.8,<1; sys_platform == 'linux'"],
     extras_require={
-        "cli": [*CORE, "knack>=0.11,<1"],
+        "cli": [*CORE, "knack>=0.11,<1", "packaging>=21"],
         "sdk": [*CORE, "azure-core>=1.31,<2", "azure-identity>=1.17,<2"],
     },
     entry_points={"console_scripts": ["brokerauth = azext_brokerauth.__main__:main"]},

@@ -91,6 +91,19 @@ examples:
   - name: See what is enforced on this machine.
     text: {program} list-settings --query "[?isEnforced]"
 """,
+    "check-health": """
+type: command
+short-summary: Check everything that brokered sign-in needs of this machine, and show what mends it.
+long-summary: >
+    Nothing is changed and no window is shown. Exits with 1 when a check fails.
+examples:
+  - name: See what is wrong, and the commands that mend it.
+    text: {program} check-health --output table
+  - name: Try the broker as well.
+    text: {program} check-health --online
+  - name: Write an archive for support, in which names and IDs of people are hashed.
+    text: {program} check-health --bundle health.zip
+""",
 }
 
 _ONLY_IN_AZ = {

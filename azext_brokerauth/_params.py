@@ -46,6 +46,12 @@ def load(loader: Any, *, group: str) -> None:
     for name in ("get-access-token", "inspect-token"):
         with command(name) as c:
             c.argument("resource", help="Resource to get the token for, such as https://vault.azure.net.")
+    with command("check-health") as c:
+        c.argument(
+            "online", action="store_true", help="Also start the broker and ask it for one token, without a window."
+        )
+        c.argument("bundle", help="File to write a support archive (zip) to. Implies --online.")
+        c.argument("with_names", action="store_true", help="Leave the names and IDs of people in the archive unhashed.")
 
 
 def load_az(loader: Any) -> None:

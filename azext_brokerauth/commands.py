@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from knack.commands import CLICommandsLoader, CommandGroup
+from knack.events import EVENT_CLI_SUCCESSFUL_EXECUTE, EVENT_INVOKER_TRANSFORM_RESULT
 
 from azext_brokerauth import _help, _params
 
 _OPERATIONS = "azext_brokerauth.custom#{}"
 _AZ_OPERATIONS = "azext_brokerauth.azcli.{}"
-_OTHERWISE_IN_AZ = {"login": "signin#login", "logout": "signin#logout"}
-"""Commands that do more in az, where there is an az to sign in or out."""
+_OTHERWISE_IN_AZ = {
+    "login": "signin#login",
+    "logout": "signin#logout",
+    "check-health": "health#check_health",
+}
+"""Commands that do more in az, where there is an az to sign in or out, or to look at."""
 _ONLY_IN_AZ = {"enable-az": "enable#enable_az", "disable-az": "enable#disable_az", "exec": "enable#execute"}
 
 
@@ -29,6 +36,7 @@ def register(add: Callable[..., None]) -> None:
     add("get-access-token", "get_access_token", table_transformer=_token_row)
     add("inspect-token", "inspect_token", table_transformer=_facts_rows)
     add("list-settings", "list_settings", table_transformer=lambda rows: [_setting_row(row) for row in rows])
+    add("check-health", "check_health", table_transformer=_health_rows)
 
 
 def _account_row(account: dict[str, Any]) -> dict[str, Any]:
@@ -59,11 +67,40 @@ def _facts_rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _health_rows(report: dict[str, Any]) -> list[dict[str, str]]:
+    from azext_brokerauth.health.report import to_rows
+
+    return to_rows(report, coloured=sys.stdout.isatty() and sys.stderr.isatty() and "NO_COLOR" not in os.environ)
+
+
+def _end_health_well(cli: Any) -> None:
+    """See to what follows the report of check-health: its remedies below the table, and the exit code."""
+    reports: list[dict[str, Any]] = []
+
+    def keep(cli: Any, event_data: dict[str, Any], **_: Any) -> None:
+        # Before --query makes something else of it.
+        if cli.invocation.data["command_string"].endswith("check-health"):
+            reports.append(event_data["result"])
+
+    def end(cli: Any, result: Any, **_: Any) -> None:
+        for report in reports:
+            if cli.invocation.data["output"] == "table" and not result.is_query_active:
+                from azext_brokerauth.health.report import to_block
+
+                cli.out_file.write(to_block(report))
+            if not report["healthy"]:
+                sys.exit(1)
+
+    cli.register_event(EVENT_INVOKER_TRANSFORM_RESULT, keep)
+    cli.register_event(EVENT_CLI_SUCCESSFUL_EXECUTE, end)
+
+
 class PlainCommandsLoader(CLICommandsLoader):  # type: ignore[misc]
     """The commands at the top level of ``brokerauth``."""
 
     def load_command_table(self, args: list[str]) -> Any:
         _help.load("brokerauth", group="")
+        _end_health_well(self.cli_ctx)
         with CommandGroup(self, "", _OPERATIONS) as group:
             register(group.command)
         return super().load_command_table(args)
@@ -96,6 +133,7 @@ def az_commands_loader() -> type:
             # az's own records are az's; ours, and those of MSAL that our facade causes, are not for it to show.
             redact_logs("azext_brokerauth", "cli.azext_brokerauth", "msal")
             hook.install()
+            _end_health_well(self.cli_ctx)
             in_az = CliCommandType(operations_tmpl=_AZ_OPERATIONS, exception_handler=raise_as_az_error)
             with self.command_group("brokerauth") as group:
 

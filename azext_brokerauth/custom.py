@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from knack.log import get_logger
 
@@ -20,6 +20,9 @@ from azext_brokerauth.cache import Token
 from azext_brokerauth.settings import Settings
 from azext_brokerauth.tokens import Prompt, TokenRequest, Tokens, broker_flags
 from azext_brokerauth.wsl import detect
+
+if TYPE_CHECKING:
+    from azext_brokerauth.health.checks import CachedSignIn
 
 _LOGGER = get_logger(__name__)
 
@@ -158,6 +161,28 @@ def _facts(token: Token) -> dict[str, Any]:
         "tokenType": token.token_type,
         "source": token.source,
     }
+
+
+def check_health(online: bool = False, bundle: str | None = None, with_names: bool = False) -> dict[str, Any]:
+    return health_report(online, bundle, with_names, program="brokerauth")
+
+
+def health_report(
+    online: bool,
+    bundle: str | None,
+    with_names: bool,
+    program: str,
+    read_cache: Callable[[], Sequence[CachedSignIn]] | None = None,
+) -> dict[str, Any]:
+    """The report of ``check-health``.
+
+    :param program: how our own commands start in remedies.
+    :param read_cache: lists what az's token cache holds; None: it is read as a file.
+    """
+    # Other commands do not pay for it.
+    from azext_brokerauth.health import report
+
+    return report.make(report.new_look(read_cache), program, online=online)
 
 
 def in_force(username: str | None = None, tenant: str | None = None, **arguments: str | None) -> Settings:

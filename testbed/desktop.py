@@ -13,7 +13,8 @@ from pathlib import Path
 from testbed.layers import write
 from testbed.plan import UnfitHostError
 
-_UNLOCKING_INPUT = "\n"
+_UNLOCKING_INPUT = "testbed"
+"""The keyring's password."""
 _SECRETS = "/org/freedesktop/secrets"
 _DEADLINE = 5.0
 """Seconds that a service may take to appear."""

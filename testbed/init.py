@@ -27,7 +27,21 @@ from testbed.layers import Layers, enter_root, write
 from testbed.plan import Plan, Ready, UnfitHostError
 from testbed.scenarios import Scenario, from_json
 from testbed.windows import Broker
-from testbed.windows_programs import LINUX_BROKER, PROXY, STATE, WSLINFO, proxy, serve, wslinfo
+from testbed.windows_programs import (
+    CMD,
+    DSREGCMD,
+    LINUX_BROKER,
+    POWERSHELL,
+    PROXY,
+    STATE,
+    WSLINFO,
+    cmd,
+    dsregcmd,
+    powershell,
+    proxy,
+    serve,
+    wslinfo,
+)
 
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
 
@@ -82,6 +96,9 @@ def start(plan: Plan) -> tuple[dict[str, str], Change]:
     programs = {
         WSLINFO.name: wslinfo(scenario, journal),
         PROXY.name: proxy(broker, "proxy"),
+        CMD.name: cmd,
+        DSREGCMD.name: dsregcmd(scenario),
+        POWERSHELL.name: powershell(scenario),
         LINUX_BROKER.name: proxy(broker, "dbus"),
     }
     threading.Thread(target=serve(programs).serve_forever, daemon=True).start()

@@ -66,6 +66,17 @@ class Scenario:
     device_required: int = 0
     """Conditional Access: the AADSTS number with which Entra refuses whoever signs in by browser or device code, or
     renews such a sign-in; 0: it does not. The broker proves its device and is not refused."""
+    networking: str = "nat"
+    """WSL's networking mode."""
+    device: str = "joined"
+    """Windows in Microsoft Entra: `joined`, `no-prt` (joined, without a primary refresh token), `registered` or
+    `unknown`."""
+    elevated: bool = False
+    """Does WSL's terminal run as administrator?"""
+    windows_session: int = 1
+    """0 is that of services and ssh."""
+    clock_skew: float = 0.0
+    """Seconds that Windows' clock is ahead of Linux'."""
     delay: float = 3.0
     """Seconds `slow` takes."""
     calls: Mapping[str, Any] = field(default_factory=dict)
@@ -165,6 +176,12 @@ SCENARIOS: dict[str, Scenario] = {
         "a shared library that the runtime needs is missing (real only)", runtime_package="broken"
     ),
     "no-runtime": Scenario("pymsalruntime is not installed", runtime_package="absent"),
+    "mirrored-networking": Scenario("WSL's networking mode is mirrored", networking="mirrored"),
+    "elevated": Scenario("WSL was opened from a terminal that runs as administrator", elevated=True),
+    "session-0": Scenario("WSL was opened through Windows' ssh server", windows_session=0),
+    "unknown-device": Scenario("Windows is neither joined nor registered", device="unknown"),
+    "no-prt": Scenario("Windows is joined, and has no primary refresh token", device="no-prt"),
+    "clock-behind": Scenario("Linux' clock is an hour behind Windows'", clock_skew=3600),
     "native-linux": Scenario("native Linux with Microsoft's broker on the session D-Bus", machine="native-linux"),
 }
 

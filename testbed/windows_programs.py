@@ -22,7 +22,11 @@ STATE = Path("/run/testbed")
 """The testbed's own files on the machine; a product has no business with them."""
 WSLINFO = Path("/usr/bin/wslinfo")
 PROXY = Path("/mnt/c/Program Files/WSL/msal.wsl.proxy.exe")
-ON_WINDOWS = (PROXY,)
+_SYSTEM = Path("/mnt/c/Windows/System32")
+CMD = _SYSTEM / "cmd.exe"
+DSREGCMD = _SYSTEM / "dsregcmd.exe"
+POWERSHELL = _SYSTEM / "WindowsPowerShell/v1.0/powershell.exe"
+ON_WINDOWS = (PROXY, CMD, DSREGCMD, POWERSHELL)
 """The programs that Linux needs interop for. A new one goes here, and into the table in `init.py`."""
 LINUX_BROKER = STATE / "linux-broker"
 """The double's way to the native Linux broker; the real runtime takes D-Bus."""
@@ -86,7 +90,7 @@ def wslinfo(scenario: Callable[[], Scenario], journal: Journal) -> Program:
         if option == "--networking-mode":
             if now.machine == "wsl1":
                 return Outcome(b"wsl1")
-            return Outcome(b"nat") if now.interop else _no("Failed to query the networking mode.")
+            return Outcome(now.networking.encode()) if now.interop else _no("Failed to query the networking mode.")
         if option == "--msal-proxy-path" and _version(now) >= (2, 4, 13):
             if now.machine == "wsl1" or not now.interop:
                 return _no("No value found.")
@@ -99,6 +103,43 @@ def wslinfo(scenario: Callable[[], Scenario], journal: Journal) -> Program:
         journal.write("wslinfo", " ".join(arguments), status=outcome.status)
         newline = b"\n" if outcome.stdout and "-n" not in arguments else b""
         return Outcome(outcome.stdout + newline, outcome.stderr, outcome.status)
+
+    return run
+
+
+def cmd(arguments: list[str]) -> Outcome:
+    """Windows' command line interpreter: `ver` is all that it knows."""
+    if arguments[-1:] == ["ver"]:
+        return Outcome(b"\r\nMicrosoft Windows [Version 10.0.26100.1]\r\n")
+    return _no(f"'{arguments[-1:]}' is not recognized as an internal or external command,")
+
+
+def dsregcmd(scenario: Callable[[], Scenario]) -> Program:
+    """The device's state, in the form of
+    https://learn.microsoft.com/entra/identity/devices/troubleshoot-device-dsregcmd."""
+
+    def run(arguments: list[str]) -> Outcome:
+        state = scenario().device
+        facts = {
+            "AzureAdJoined": state in ("joined", "no-prt"),
+            "EnterpriseJoined": False,
+            "DomainJoined": False,
+            "WorkplaceJoined": state == "registered",
+            "AzureAdPrt": state == "joined",
+        }
+        lines = [f"{name:>20} : {'YES' if value else 'NO'}\r\n" for name, value in facts.items()]
+        return Outcome(("\r\n" + "".join(lines)).encode())
+
+    return run
+
+
+def powershell(scenario: Callable[[], Scenario]) -> Program:
+    """Answers every script as if it asked for elevation, session and time, each after the word that it begins with."""
+
+    def run(arguments: list[str]) -> Outcome:
+        now = scenario()
+        milliseconds = int((time.time() + now.clock_skew) * 1000)
+        return Outcome(f"brokerauth {now.elevated} {now.windows_session} {milliseconds}\r\n".encode())
 
     return run
 

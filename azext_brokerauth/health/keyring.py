@@ -1,0 +1,134 @@
+"""The Secret Service on the session bus, tried out (https://specifications.freedesktop.org/secret-service)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+DEADLINE = 4.0
+"""Seconds for each answer. A keyring that waits for a password does not answer."""
+_SERVICE = "org.freedesktop.secrets"
+_PATH = "/org/freedesktop/secrets"
+_INTERFACE = "org.freedesktop.Secret"
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a program gets with the keyring. An empty problem means that the step went well.
+
+    :param bus_problem: why the session bus cannot be talked to.
+    :param service_problem: why nobody answers as the Secret Service.
+    :param collection: the label of the default collection; empty when there is none.
+    :param locked: is it locked?
+    :param write_problem: why a test item could not be written, read again and deleted.
+    """
+
+    bus_problem: str = ""
+    service_problem: str = ""
+    collection: str = ""
+    locked: bool = False
+    write_problem: str = ""
+
+
+class _ServiceError(Exception):
+    pass
+
+
+def address(environ: Mapping[str, str], uid: int) -> str:
+    """The session bus's address. GLib's default, which libsecret takes, is the socket in the runtime directory."""
+    runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"
+    return environ.get("DBUS_SESSION_BUS_ADDRESS") or f"unix:path={runtime}/bus"
+
+
+def bus_names(environ: Mapping[str, str], uid: int) -> frozenset[str]:
+    """Names that somebody has or that can be started.
+
+    :raises OSError: there is no bus.
+    """
+    with _connection(environ, uid) as call:
+        bus = ("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
+        return frozenset((*call(*bus, "ListNames")[0], *call(*bus, "ListActivatableNames")[0]))
+
+
+def look(environ: Mapping[str, str], uid: int) -> State:
+    """Find out how far a program gets, without unlocking anything and without a prompt."""
+    try:
+        with _connection(environ, uid) as call:
+            try:
+                return _look(call)
+            except (_ServiceError, TimeoutError) as error:
+                return State(service_problem=str(error) or f"no answer in {DEADLINE:g} s")
+    except OSError as error:
+        return State(bus_problem=error.strerror or str(error) or type(error).__name__)
+
+
+def _look(call: Any) -> State:
+    session = call(_PATH, _SERVICE, f"{_INTERFACE}.Service", "OpenSession", "sv", ("plain", ("s", "")))[1]
+    (path,) = call(_PATH, _SERVICE, f"{_INTERFACE}.Service", "ReadAlias", "s", ("default",))
+    if path == "/":
+        return State()
+    label = _property(call, path, "Label") or path.rpartition("/")[2]
+    if _property(call, path, "Locked"):
+        return State(collection=label, locked=True)
+    try:
+        _write_read_delete(call, path, session)
+    except (_ServiceError, TimeoutError) as error:
+        return State(collection=label, write_problem=str(error) or f"no answer in {DEADLINE:g} s")
+    return State(collection=label)
+
+
+def _property(call: Any, path: str, name: str) -> Any:
+    got = call(path, _SERVICE, "org.freedesktop.DBus.Properties", "Get", "ss", (f"{_INTERFACE}.Collection", name))
+    return got[0][1]
+
+
+def _write_read_delete(call: Any, collection: str, session: str) -> None:
+    """:raises _ServiceError: a step failed."""
+    value = secrets.token_bytes(16)
+    properties = {
+        f"{_INTERFACE}.Item.Label": ("s", "brokerauth check-health"),
+        f"{_INTERFACE}.Item.Attributes": ("a{ss}", {"application": "brokerauth-check-health"}),
+    }
+    body = (properties, (session, b"", value, "application/octet-stream"), True)
+    item, prompt = call(collection, _SERVICE, f"{_INTERFACE}.Collection", "CreateItem", "a{sv}(oayays)b", body)
+    if item == "/":
+        raise _ServiceError(f"it wants a prompt ({prompt}) before it stores anything")
+    try:
+        read = bytes(call(item, _SERVICE, f"{_INTERFACE}.Item", "GetSecret", "o", (session,))[0][2])
+    finally:
+        call(item, _SERVICE, f"{_INTERFACE}.Item", "Delete")
+    if read != value:
+        raise _ServiceError("it gave back something else than was stored")
+
+
+@contextmanager
+def _connection(environ: Mapping[str, str], uid: int) -> Iterator[Any]:
+    """A function that calls a method and gives what it returns.
+
+    :raises OSError: there is no bus.
+    """
+    # Only this needs jeepney, and no other command does.
+    from jeepney import DBusAddress, MessageType, new_method_call
+    from jeepney.bus import get_bus
+    from jeepney.io.blocking import open_dbus_connection
+
+    try:
+        get_bus(address(environ, uid))
+        connection = open_dbus_connection(bus=address(environ, uid))
+    except (RuntimeError, ValueError, KeyError, EOFError) as error:
+        raise OSError(f"{address(environ, uid)}: {error or type(error).__name__}") from error
+
+    def call(path: str, service: str, interface: str, method: str, signature: str = "", body: Any = ()) -> Any:
+        message = new_method_call(DBusAddress(path, service, interface), method, signature or None, body)
+        reply = connection.send_and_get_reply(message, timeout=DEADLINE)
+        if reply.header.message_type is MessageType.error:
+            raise _ServiceError(" ".join(map(str, reply.body)) or "it refused")
+        return reply.body
+
+    try:
+        yield call
+    finally:
+        connection.close()
