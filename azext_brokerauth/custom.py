@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knack.log import get_logger
@@ -180,9 +181,22 @@ def health_report(
     :param read_cache: lists what az's token cache holds; None: it is read as a file.
     """
     # Other commands do not pay for it.
+    from azext_brokerauth.health import bundle as archive
     from azext_brokerauth.health import report
 
-    return report.make(report.new_look(read_cache), program, online=online)
+    if with_names and not bundle:
+        raise errors.InvalidInputError(
+            "--with-names says how an archive is written.", remedy="Add --bundle FILE, or leave it out."
+        )
+    look = report.new_look(read_cache)
+    if not bundle:
+        return report.make(look, program, online=online)
+    path = Path(bundle).expanduser()
+    archive.check(path)
+    with archive.logged() as lines:
+        told = report.make(look, program, online=True)
+    archive.write(path, told, "\n".join(lines), look, with_names)
+    return told
 
 
 def in_force(username: str | None = None, tenant: str | None = None, **arguments: str | None) -> Settings:

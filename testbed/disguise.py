@@ -118,7 +118,8 @@ def _hide_webkit(layers: Layers) -> None:
     """Take away a library that the runtime is linked with."""
     cache = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
     found = [Path(line.split(" => ")[1]) for line in cache.splitlines() if line.strip().startswith("libwebkit2gtk-4.")]
-    for directory in {library.parent.resolve() for library in found}:
+    # Whoever installs the package again here must not change the host.
+    for directory in {*(library.parent.resolve() for library in found), Path("/var"), Path("/usr/share")}:
         layers.overlay(directory)
     for library in found:
         library.unlink()
