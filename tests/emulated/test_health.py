@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from testbed.directory import ADA
 from testbed.scenarios import Scenario
 from tests.emulated.session import Session
 
@@ -116,3 +119,116 @@ def run_the_block(there: Session, input: str = "") -> None:
     assert done.returncode == 0, done.stderr
     mended = report(there)
     assert (found(mended, "fail"), found(mended, "warn")) == ((), ())
+
+
+def test_online_tries_the_broker_without_a_window(start: Start) -> None:
+    there = start("default")
+    told = report(there, "--online")
+    assert told["healthy"]
+    assert [check["severity"] for check in told["checks"][-2:]] == ["pass", "pass"]
+    assert "acquireTokenInteractively" not in there.calls()
+    there.machine.set_scenario("interaction-required")
+    told = report(there, "--online")
+    assert (found(told, "warn"), told["remedies"]) == (
+        ("token",),
+        [{"shell": "bash", "command": "brokerauth login"}],
+    )
+    assert "acquireTokenInteractively" not in there.calls()
+
+
+def test_online_ends_although_the_broker_hangs(start: Start) -> None:
+    there = start("hang-on-start")
+    told = report(there, "--online")
+    assert found(told, "fail") == ("broker",)
+    assert found(told, "skip")[-1] == "token"
+
+
+@pytest.mark.any_runtime
+def test_an_archive_for_support_names_nobody_and_holds_no_secret(start: Start, tmp_path: Path) -> None:
+    there = start("default")
+    there.tell("login")
+    for words, hidden in (([], True), (["--with-names"], False)):
+        file = tmp_path / f"{hidden}.zip"
+        done = there.brokerauth("check-health", "--bundle", str(file), *words)
+        assert done.returncode == 0
+        listed = [line.split(":")[0].strip() for line in done.stderr.splitlines()[1:]]
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        with zipfile.ZipFile(file) as archive:
+            assert archive.namelist() == listed
+            texts = {name: archive.read(name).decode() for name in listed}
+        held = "".join(texts.values())
+        assert (ADA.username in held) is not hidden
+        assert not [secret for secret in there.secrets() if secret in held]
+        assert "started the broker's process" in texts["log.txt"]
+        assert json.loads(texts["report.json"])["healthy"]
+    before = file.read_bytes()
+    assert "exists already" in there.refuse("check-health", "--bundle", str(file))
+    assert file.read_bytes() == before
+    assert "does not exist" in there.refuse("check-health", "--bundle", str(tmp_path / "no/such.zip"))
+    assert "--with-names" in there.refuse("check-health", "--with-names")
+
+
+@pytest.mark.any_runtime
+def test_an_older_sign_in_in_the_cache_of_az_is_found(start: Start) -> None:
+    there = start("default")
+    account = there.tell("login")
+    old = {"home_account_id": account["homeAccountId"], "secret": "never shown"}
+    (there.config / "msal_token_cache.json").write_text(json.dumps({"RefreshToken": {"any": old}}))
+    told = report(there)
+    assert found(told, "warn") == ("az-cache",)
+    assert told["remedies"][0]["command"] == f"az logout --username {ADA.username}"
+    assert "never shown" not in json.dumps(told)
+
+
+@pytest.mark.any_runtime
+def test_a_lock_that_a_killed_runtime_left_is_found_and_removed(start: Start) -> None:
+    there = start("default")
+    semaphore = "/dev/shm/sem.e165a065-6178-4c90-aa1d-5cb947e484f4:0"  # noqa: S108
+    there.run(["sh", "-c", f"head -c 32 /dev/zero > {semaphore}"])
+    told = report(there)
+    assert found(told, "fail") == ("runtime-locks",)
+    there.run(["sh", "-c", told["remedies"][0]["command"]])
+    assert report(there)["healthy"]
+
+
+@pytest.mark.any_runtime
+@pytest.mark.parametrize(
+    ("make", "mend"),
+    [
+        ("ln -s /etc/passwd {}", "rm -- {}"),
+        ("touch {} && chown 1234 {}", "chown root: {}"),
+        ("touch {} && chmod 666 {}", "chmod 644 {}"),
+    ],
+)
+def test_a_file_for_the_whole_machine_that_others_can_write_is_found(start: Start, make: str, mend: str) -> None:
+    file = "/etc/brokerauth/config"
+    there = start("default")
+    there.run(["sh", "-c", f"mkdir -p /etc/brokerauth && {make.replace('{}', file)}"]).check_returncode()
+    told = report(there)
+    assert "system-file" in found(told, "fail")
+    commands = [step["command"] for step in told["remedies"] if step["shell"] == "bash"]
+    assert mend.replace("{}", file) in commands
+    there.run(["sh", "-c", "; ".join(commands)])
+    assert report(there)["healthy"]
+
+
+@pytest.mark.any_runtime
+def test_native_linux_that_is_chosen_is_healthy_with_its_broker_alone(start: Start, runtime: str) -> None:
+    there = start("native-linux")
+    done = there.brokerauth("check-health", AZURE_BROKERAUTH_ENABLE_BROKER_ON_LINUX="true")
+    # The double reaches the broker by a program, and not over D-Bus.
+    assert found(json.loads(done.stdout), "fail") == (("linux-broker",) if runtime == "double" else ())
+
+
+def test_az_says_the_same_in_its_own_manner(start: Start) -> None:
+    there = start("old-wsl")
+    done = there.az("brokerauth", "check-health", "--only-show-errors")
+    assert (done.returncode, done.stderr) == (1, "")
+    told = json.loads(done.stdout)
+    assert found(told, "fail") == ("wsl-version",)
+    queried = there.az("brokerauth", "check-health", "--query", "healthy", "--only-show-errors")
+    assert (queried.returncode, queried.stdout) == (1, "false\n")
+    table = there.az("brokerauth", "check-health", "--output", "table", "--only-show-errors")
+    assert "#   wsl.exe --update\n" in table.stdout
+    there.machine.set_scenario("default")
+    assert there.az("brokerauth", "check-health", "--only-show-errors").returncode == 0
