@@ -88,7 +88,26 @@ class BrokerOffError(BrokerAuthError):
 
 
 class BrokerNotReadyError(BrokerAuthError):
-    """This program's machine, but something that the broker needs is missing: nothing was attempted."""
+    """This program's machine, but something that the broker needs is missing: nothing was attempted.
+
+    :keyword check: the check of ``check-health`` that finds it.
+    """
+
+    check = ""
+
+    def __init__(
+        self, message: str, *, remedy: str = "", diagnostics: Diagnostics | None = None, check: str = ""
+    ) -> None:
+        self.check = check or self.check
+        named = f" (it is the check {self.check})" if self.check else ""
+        more = f"To see all that is missing{named}, run: az brokerauth check-health"
+        super().__init__(message, remedy=f"{remedy.rstrip('.')}. {more}" if remedy else more, diagnostics=diagnostics)
+
+
+class KeyringMissingError(BrokerNotReadyError):
+    """The session has no keyring."""
+
+    check = "secret-service"
 
 
 class InteractionRequiredError(BrokerAuthError):
@@ -363,7 +382,7 @@ CODE_ADVICE: dict[int, Advice] = {
 
 TAG_ADVICE: dict[int, Advice] = {
     544564044: Advice(
-        BrokerNotReadyError,
+        KeyringMissingError,
         "The broker keeps its accounts in a keyring (Secret Service), and this session has none.",
         "Run: sudo apt-get install gnome-keyring libsecret-1-0; then in PowerShell: wsl --shutdown; "
         "then make a keyring named 'login'.",

@@ -105,6 +105,7 @@ def broker_flags(settings: Settings, machine: Machine) -> dict[str, bool]:
         raise errors.BrokerNotReadyError(
             f"This is WSL 1 ({machine.evidence}), from which Windows' account broker cannot be reached.",
             remedy="Run in PowerShell: wsl --set-version <distribution> 2",
+            check="machine",
         )
     if machine.kind is Kind.CUSTOM_KERNEL:
         raise errors.BrokerNotReadyError(
@@ -112,6 +113,7 @@ def broker_flags(settings: Settings, machine: Machine) -> dict[str, bool]:
             " in the kernel's release, so it does not look for Windows' account broker here.",
             remedy="Remove 'kernel=' from %UserProfile%\\.wslconfig, or build the kernel with 'microsoft' in"
             " CONFIG_LOCALVERSION; then run in PowerShell: wsl --shutdown",
+            check="machine",
         )
     flags = {
         Kind.WSL2: "enable_broker_on_wsl",
@@ -573,7 +575,9 @@ def _error(failure: Failure, app: App, speaker: str = "The broker") -> errors.Br
             return errors.STATUS_ADVICE["AccountNotFound"].as_error()
         case Trouble.RUNTIME_MISSING:
             return errors.BrokerNotReadyError(
-                f"A Python package that the broker needs is not installed: {failure.text}.", remedy=_REPAIR
+                f"A Python package that the broker needs is not installed: {failure.text}.",
+                remedy=_REPAIR,
+                check="pymsalruntime",
             )
         case Trouble.LIBRARY_MISSING if "failed to map segment" in failure.text:  # ld.so's words for no memory
             return errors.BrokerNotReadyError(
@@ -585,6 +589,7 @@ def _error(failure: Failure, app: App, speaker: str = "The broker") -> errors.Br
             return errors.BrokerNotReadyError(
                 f"Microsoft's runtime (pymsalruntime) cannot be loaded: {failure.text}",
                 remedy="On Debian run: sudo apt-get install libwebkit2gtk-4.1-0 libfido2-1 libcurl4 libubsan1",
+                check="libraries",
             )
         case Trouble.NO_BROKER:
             return errors.BrokerNotReadyError(
@@ -593,6 +598,7 @@ def _error(failure: Failure, app: App, speaker: str = "The broker") -> errors.Br
                 remedy="Run in PowerShell: wsl --update; wsl --shutdown."
                 " See that /etc/wsl.conf does not switch interop off.",
                 diagnostics=told,
+                check="wsl-version, interop or proxy",
             )
         case Trouble.NOT_THE_BROKER:
             return errors.SignInRefusedError(

@@ -98,7 +98,7 @@ def _look_like_wsl(plan: Plan, scenario: Scenario) -> dict[str, str]:
 
 
 def _arrange_runtime(plan: Plan, layers: Layers, package: str) -> None:
-    if plan.runtime == "real" and package == "broken":
+    if package == "broken":
         _hide_webkit(layers)
     if plan.runtime == "real" and package != "absent":
         return
@@ -112,6 +112,8 @@ def _arrange_runtime(plan: Plan, layers: Layers, package: str) -> None:
             metadata = directory / f"pymsalruntime-{_RUNTIME_VERSION}.dist-info" / "METADATA"
             metadata.parent.mkdir()
             write(metadata, f"Metadata-Version: 2.1\nName: pymsalruntime\nVersion: {_RUNTIME_VERSION}\n")
+            if package == "broken":  # the double is linked with nothing, but claims to be
+                write(metadata.with_name("WHEEL"), "Wheel-Version: 1.0\nTag: py3-none-manylinux_2_35_x86_64\n")
 
 
 def _hide_webkit(layers: Layers) -> None:

@@ -317,6 +317,7 @@ def _package_directories(names: tuple[str, ...]) -> list[str]:
             raise BrokerNotReadyError(
                 f"The Python package {name} is not installed for {sys.executable}.{_why_no_wheel(name)}",
                 remedy=f"Run: {sys.executable} -m pip install {name}",
+                check=name,
             )
         found.add(str(Path(spec.origin).parents[1]))
     order = {os.path.realpath(path): index for index, path in reversed(list(enumerate(sys.path)))}

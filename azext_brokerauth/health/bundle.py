@@ -11,7 +11,7 @@ import secrets
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +79,13 @@ def write(path: Path, report: Mapping[str, Any], log: str, look: Look, with_name
 
     :raises InvalidInputError: it cannot be written.
     """
-    chosen = asdict(look.settings)
-    origins = chosen.pop("origins")
+    chosen = look.settings
     texts = {
         "report.json": json.dumps(report, indent=1),
         "versions.json": json.dumps(versions(look.probe), indent=1),
         "settings.json": json.dumps(
-            {name: {"value": value, "origin": origins.get(name, "default")} for name, value in chosen.items()}, indent=1
+            {name: {"value": getattr(chosen, name), "origin": origin} for name, origin in chosen.origins.items()},
+            indent=1,
         ),
         "log.txt": log,
     }

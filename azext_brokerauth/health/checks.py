@@ -692,12 +692,18 @@ def clock(look: Look) -> Finding:
 @_check("system-file", "Settings")
 def system_file(look: Look) -> Finding:
     """Is the fleet's file one that only root can have written?"""
+    directory = SYSTEM_FILE.rpartition("/")[0]
     try:
-        facts = look.probe.facts(SYSTEM_FILE)
+        facts, around = look.probe.facts(SYSTEM_FILE), look.probe.facts(directory)
     except OSError as error:
         return _fail(f"{SYSTEM_FILE} cannot be looked at: {error.strerror}", bash(f"{look.sudo}ls -ld {SYSTEM_FILE}"))
     if facts is None:
         return _pass(f"{SYSTEM_FILE} does not exist: nothing is set for the whole machine")
+    if around and (around.owner != 0 or around.mode & 0o022):
+        text = (
+            f"{directory} belongs to user {around.owner} with mode {around.mode & 0o777:o}: not root alone can write it"
+        )
+        return _fail(text, bash(f"{look.sudo}chown root: {directory}", f"{look.sudo}chmod 755 {directory}"))
     if not facts.is_regular:
         text = f"{SYSTEM_FILE} is not a regular file"
         return _fail(text, bash(f"{look.sudo}rm -- {SYSTEM_FILE}") + person("Have it installed anew"))
@@ -713,6 +719,8 @@ def system_file(look: Look) -> Finding:
 @_check("settings", "Settings")
 def own_settings(look: Look) -> Finding:
     """Can the settings be read, and do they leave the broker on?"""
+    if system_file(look).severity is Severity.FAIL:
+        return _skip(f"{SYSTEM_FILE} cannot be trusted")
     try:
         chosen = settings.load(environ=look.probe.environ)
     except errors.BrokerAuthError as error:

@@ -46,7 +46,9 @@ def attempt(look: Look) -> tuple[Finding, Finding]:
 
 
 def _refused(error: errors.BrokerAuthError, took: str, username: str) -> tuple[Finding, Finding]:
-    remedies = (Remedy("person", error.remedy),) if error.remedy else ()
+    # What an error that is found here says of this command leads nowhere.
+    remedy = error.remedy.partition("To see all that is missing")[0].strip()
+    remedies = (Remedy("person", remedy),) if remedy else ()
     if isinstance(
         error, (errors.BrokerNotReadyError, errors.BrokerOffError, errors.BrokerFailedError, errors.BrokerTimeoutError)
     ):

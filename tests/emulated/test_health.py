@@ -60,10 +60,8 @@ def found(told: dict[str, Any], severity: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("name", [name if name in TIED else pytest.param(name, marks=ANY) for name in BROKEN])
-def test_exactly_what_is_broken_is_found(start: Start, runtime: str, name: str) -> None:
+def test_exactly_what_is_broken_is_found(start: Start, name: str) -> None:
     failing, warning, remedy = BROKEN[name]
-    if name == "missing-library" and runtime == "double":
-        failing, remedy = (), ""  # the double is linked with nothing
     there = start(name)
     told = report(there)
     assert (found(told, "fail"), found(told, "warn")) == (failing, warning)
@@ -96,12 +94,9 @@ def test_what_is_printed_for_the_keyring_mends_it(start: Start, name: str) -> No
 
 
 @pytest.mark.full
-def test_what_is_printed_for_a_library_mends_it(start: Start, runtime: str, tmp_path: Path) -> None:
+def test_what_is_printed_for_a_library_mends_it(start: Start, tmp_path: Path) -> None:
     """With the package at hand, since no emulated machine reaches the distribution's server."""
     there = start("missing-library")
-    if runtime == "double":
-        assert found(report(there), "fail") == ()
-        return
     archives = tmp_path / "archives"
     (archives / "partial").mkdir(parents=True)
     fetch = ["apt-get", "install", "--reinstall", "--download-only", "-y", f"-oDir::Cache::archives={archives}"]
@@ -121,6 +116,24 @@ def run_the_block(there: Session, input: str = "") -> None:
     assert (found(mended, "fail"), found(mended, "warn")) == ((), ())
 
 
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        pytest.param("no-runtime", "pymsalruntime", marks=ANY),
+        pytest.param("wsl1", "machine", marks=ANY),
+        ("old-wsl", "wsl-version"),
+        pytest.param("no-interop", "interop", marks=ANY),
+        ("missing-library", "libraries"),
+    ],
+)
+def test_a_command_that_fails_names_the_check(start: Start, name: str, check: str) -> None:
+    there = start(name)
+    said = there.refuse("login")
+    assert check in said.partition("it is the check ")[2].partition(")")[0]
+    assert "run: brokerauth check-health" in said
+    assert check in found(report(there), "fail")
+
+
 def test_online_tries_the_broker_without_a_window(start: Start) -> None:
     there = start("default")
     told = report(there, "--online")
@@ -136,6 +149,7 @@ def test_online_tries_the_broker_without_a_window(start: Start) -> None:
     assert "acquireTokenInteractively" not in there.calls()
 
 
+@pytest.mark.any_runtime
 def test_online_ends_although_the_broker_hangs(start: Start) -> None:
     there = start("hang-on-start")
     told = report(there, "--online")
@@ -205,7 +219,7 @@ def test_a_file_for_the_whole_machine_that_others_can_write_is_found(start: Star
     there = start("default")
     there.run(["sh", "-c", f"mkdir -p /etc/brokerauth && {make.replace('{}', file)}"]).check_returncode()
     told = report(there)
-    assert "system-file" in found(told, "fail")
+    assert found(told, "fail") == ("system-file",)
     commands = [step["command"] for step in told["remedies"] if step["shell"] == "bash"]
     assert mend.replace("{}", file) in commands
     there.run(["sh", "-c", "; ".join(commands)])
@@ -220,6 +234,7 @@ def test_native_linux_that_is_chosen_is_healthy_with_its_broker_alone(start: Sta
     assert found(json.loads(done.stdout), "fail") == (("linux-broker",) if runtime == "double" else ())
 
 
+@pytest.mark.any_runtime
 def test_az_says_the_same_in_its_own_manner(start: Start) -> None:
     there = start("old-wsl")
     done = there.az("brokerauth", "check-health", "--only-show-errors")

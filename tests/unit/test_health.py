@@ -28,6 +28,7 @@ LIBRARIES = (
     *("libwebkit2gtk-4.1.so.0", "libfido2.so.1", "libcurl.so.4", "libubsan.so.1"),
     "libsecret-1.so.0",
 )
+SYSTEM = ("/etc/brokerauth", "/etc/brokerauth/config")
 DOCUMENT = Path(__file__).parents[2] / "docs/check-health.md"
 
 
@@ -172,6 +173,7 @@ HUNG = Ran(None, problem="no answer in 5 s")
         (lambda probe: probe.files.update({"/dev/shm/sem.e165a065-1": bytes(32)}), "runtime-locks", "rm -f --"),  # noqa: S108
         (set_to("owners", {"/etc/brokerauth/config": FileFacts(0, stat.S_IFREG | 0o664)}), "system-file", "chmod 644"),
         (set_to("owners", {"/etc/brokerauth/config": FileFacts(7, stat.S_IFREG | 0o644)}), "system-file", "chown root"),
+        (set_to("owners", dict.fromkeys(SYSTEM, FileFacts(0, stat.S_IFREG | 0o777))), "system-file", "chmod 755"),
         (set_to("owners", {"/etc/brokerauth/config": FileFacts(0, stat.S_IFLNK | 0o777)}), "system-file", "rm --"),
     ],
 )
