@@ -102,7 +102,7 @@ examples:
   - name: Try the broker as well.
     text: {program} check-health --online
   - name: Write an archive for support, in which names and IDs of people are hashed.
-    text: {program} check-health --bundle health.zip
+    text: {program} check-health --bundle ~/brokerauth-health.zip
 """,
 }
 

@@ -15,7 +15,10 @@ from tests.az import conftest as az_tests
 from tests.emulated.session import Session, claims_of, session
 
 Start = Callable[..., Session]
-COMMANDS = ("login", "logout", "list", "show", "set", "get-access-token", "inspect-token", "list-settings")
+COMMANDS = (
+    *("login", "logout", "list", "show", "set"),
+    *("get-access-token", "inspect-token", "list-settings", "check-health"),
+)
 ONLY_IN_AZ = ("enable-az", "disable-az", "exec")
 SILENT, PICKER = "acquireTokenSilently", "acquireTokenInteractively"
 
