@@ -61,8 +61,9 @@ def disable_az(directory: str | None = None) -> dict[str, Any]:
 
 def execute(arguments: list[str]) -> None:
     """Become the launcher, with the arguments as they were typed: az has expanded ``@file`` in its own by now."""
-    if not custom.in_force().allow_exec:
-        raise errors.BrokerOffError("exec is switched off: brokerauth.allow_exec is false.")
+    chosen = custom.in_force()
+    if not chosen.allow_exec:
+        raise errors.BrokerOffError(f"exec is switched off: {chosen.origins['allow_exec']} is false.")
     typed = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else arguments
     if typed[:1] != ["az"]:
         raise errors.InvalidInputError(

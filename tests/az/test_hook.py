@@ -296,7 +296,7 @@ def test_exec_passes_arguments_output_and_exit_code_on_as_they_are(signed_in: Te
     direct, through = signed_in.az(*missing), signed_in.az("brokerauth", "exec", "--", "az", *missing)
     assert (direct.returncode, direct.stderr) == (through.returncode, through.stderr) == (3, through.stderr)
     assert "exec runs az only" in signed_in.refuse("brokerauth", "exec", "--", "env")
-    assert "allow_exec" in signed_in.refuse(
+    assert "ALLOW_EXEC" in signed_in.refuse(
         "brokerauth", "exec", "--", "az", "version", AZURE_BROKERAUTH_ALLOW_EXEC="false"
     )
 

@@ -19,10 +19,11 @@ POLICY = f"""[brokerauth]
 tenant_id = {OURS}
 authority = login.microsoftonline.com
 require_broker = true
+fallback = none
 token_cache = memory
 seed_az_cache = false
 allow_exec = false
-enforced = tenant_id, authority, require_broker, token_cache, seed_az_cache, allow_exec
+enforced = tenant_id, authority, require_broker, fallback, token_cache, seed_az_cache, allow_exec
 """
 VAULT = "https://vault.azure.net/.default"
 GET = ("get-access-token", "--scope", VAULT)
@@ -64,6 +65,7 @@ ATTEMPTS: dict[str, Callable[[Session], object]] = {
         there, "login", "--username", KATHERINE.username, "--tenant", OTHER
     ),
     "the picker, and another tenant": lambda there: refused(there, "login", "--select-account", "--tenant", OTHER),
+    "login --fallback": lambda there: refused(there, "login", "--fallback", "browser"),
     "inspect-token": lambda there: refused(there, "inspect-token", "--tenant", OTHER),
     "the environment": lambda there: refused(there, *GET, AZURE_BROKERAUTH_TENANT_ID=OTHER),
     "the environment, for a sign-in": lambda there: refused(there, "login", AZURE_BROKERAUTH_TENANT_ID=OTHER),
@@ -74,6 +76,13 @@ ATTEMPTS: dict[str, Callable[[Session], object]] = {
         there, *GET, "--claims-challenge", CLAIMS, "--tenant", OTHER
     ),
 }
+
+
+def test_an_account_of_another_tenant_that_is_chosen_in_the_picker_gets_no_token(there: Session) -> None:
+    there.machine.set_scenario(Scenario(picks=KATHERINE.username))
+    there.refuse("login", "--select-account")
+    there.machine.set_scenario("default")
+    assert [account["username"] for account in there.tell("list")] == [ADA.username]
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
