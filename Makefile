@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find azext_brokerauth -name '*.py' -o -name '*.json') setup.py README.md HISTORY.rst
 WHEEL := dist/brokerauth.whl
 
-.PHONY: setup demo system test test-full lint unit emulated az az-oldest wheel clean
+.PHONY: setup demo system system-for-tests test test-full lint unit emulated az az-oldest wheel clean
 
 setup: $(BIN)/.demo
 
@@ -37,6 +37,10 @@ $(BIN)/.tests: setup.py requirements-test.txt | $(BIN)/python
 system:
 	sh testbed/install-system-packages
 
+# What tests need besides: a browser, and the programs that check deploy/.
+system-for-tests: system
+	sh testbed/install-system-packages chromium cloud-init debootstrap jq
+
 ifeq ($(RUNTIME),real)
 demo: system
 endif
@@ -52,10 +56,10 @@ lint: $(BIN)/.tests
 unit: $(BIN)/.tests
 	$(BIN)/python -m pytest -q tests/unit $(PYTEST_ARGS)
 
-test: lint system az az-oldest
+test: lint system-for-tests az az-oldest
 	$(PYTEST) tests $(PYTEST_ARGS)
 
-test-full: lint system az az-oldest
+test-full: lint system-for-tests az az-oldest
 	$(PYTEST) tests --full $(PYTEST_ARGS)
 
 az: .az/.$(AZ_VERSION)

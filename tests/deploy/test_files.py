@@ -1,0 +1,170 @@
+"""The role and the cloud-init file, checked by the tools of those who run them, and the recipes on the page."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from azext_brokerauth import settings
+from testbed.scenarios import Scenario
+from tests.emulated.session import Session
+
+HERE = Path(__file__).parents[2]
+DEPLOY = HERE / "deploy"
+ROLE = DEPLOY / "roles" / "brokerauth"
+PAGE = (HERE / "docs" / "rollout.md").read_text()
+TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+
+
+def run(*command: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Ansible's programs start each other by name."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    given = {**os.environ, "PATH": path, "ANSIBLE_NOCOLOR": "1", **environ}
+    return subprocess.run(command, env=given, cwd=HERE, text=True, capture_output=True)
+
+
+def play(directory: Path, tasks: list[object], /, environ: dict[str, str], **variables: object) -> str:
+    """What a play on this machine says; no step of it may need root."""
+    book = directory / "play.yml"
+    given = {"ansible_python_interpreter": sys.executable, **variables}
+    book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "vars": given, "tasks": tasks}]))
+    places = {"ANSIBLE_LOCAL_TEMP": str(directory), "ANSIBLE_REMOTE_TEMP": str(directory / "remote")}
+    return run("ansible-playbook", "-i", "localhost,", "-c", "local", book, **places, **environ).stdout
+
+
+def test_ansible_lint_has_nothing_to_say(tmp_path: Path) -> None:
+    done = run("ansible-lint", "--offline", "--profile", "production", "--strict", DEPLOY, XDG_CACHE_HOME=str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_cloud_init_knows_everything_in_the_file() -> None:
+    done = run("cloud-init", "schema", "--config-file", DEPLOY / "user-data")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_policy_that_the_role_writes_is_the_one_in_force(tmp_path: Path) -> None:
+    file = tmp_path / "fleet" / "config"
+    file.parent.mkdir(mode=0o700)
+    written = f"{{{{ lookup('ansible.builtin.template', '{ROLE}/templates/config.j2') }}}}"
+    policy = {"tenant_id": TENANT, "require_broker": True, "allow_exec": False, "silent_timeout": 20}
+    said = play(
+        tmp_path,
+        [{"ansible.builtin.copy": {"content": written, "dest": str(file), "mode": "0644"}}],
+        environ={},
+        brokerauth_policy=policy,
+        brokerauth_enforced=["tenant_id", "allow_exec"],
+    )
+    assert "failed=0" in said, said
+    environ = {"AZURE_CONFIG_DIR": str(tmp_path)}
+    chosen = settings.load(environ=environ, fleet_file=file, fleet_owner=os.getuid())
+    assert {name: getattr(chosen, name) for name in policy} == policy
+    assert dict(chosen.enforced) == {"tenant_id": TENANT, "allow_exec": False}
+
+
+@pytest.mark.parametrize(
+    ("policy", "enforced"),
+    [({"tenant_id": TENANT}, ["client_id"]), ({"login_hint": "a@b.c\nenforced = tenant_id"}, [])],
+    ids=["enforced without a value", "a value with a second line"],
+)
+def test_a_policy_that_cannot_be_written_stops_the_play_before_it_changes_anything(
+    tmp_path: Path, policy: dict[str, str], enforced: list[str]
+) -> None:
+    said = play(
+        tmp_path,
+        [{"ansible.builtin.include_role": {"name": str(ROLE), "tasks_from": "policy"}}],
+        environ={},
+        brokerauth_policy=policy,
+        brokerauth_enforced=enforced,
+    )
+    assert "Every setting in brokerauth_enforced needs its value in brokerauth_policy" in said, said
+    assert "changed=0" in said
+    assert "failed=1" in said
+
+
+def test_the_extension_is_there_for_all_users_of_az(tmp_path: Path) -> None:
+    wheel = (HERE / "dist" / "brokerauth.whl").resolve()
+    environ = {
+        "AZURE_CONFIG_DIR": str(tmp_path / "config"),
+        "AZURE_EXTENSION_DIR": str(tmp_path / "own"),
+        "AZURE_EXTENSION_SYS_DIR": str(tmp_path / "everybody"),
+    }
+    az = HERE / ".az" / "az"
+
+    def give() -> str:
+        return play(
+            tmp_path,
+            [{"ansible.builtin.include_role": {"name": str(ROLE), "tasks_from": "az"}}],
+            environ=environ,
+            brokerauth_az=str(az),
+            brokerauth_wheel=str(wheel),
+            brokerauth_home=str(wheel.parent),
+        )
+
+    first = give()
+    assert "changed=1" in first, first
+    assert (tmp_path / "everybody" / "brokerauth" / "azext_brokerauth").is_dir()
+    assert not (tmp_path / "own").exists()
+    listed = run(az, "brokerauth", "list-settings", "--query", "[].name", **environ)
+    assert "tenant_id" in json.loads(listed.stdout), listed.stderr
+    again = give()
+    assert "changed=0" in again, again
+    assert "failed=0" in again, again
+
+
+def test_a_machine_without_az_is_told_so(tmp_path: Path) -> None:
+    said = play(
+        tmp_path,
+        [{"ansible.builtin.include_role": {"name": str(ROLE), "tasks_from": "az"}}],
+        environ={},
+        brokerauth_az=str(tmp_path / "az"),
+    )
+    assert f"There is no {tmp_path}/az" in " ".join(said.split()), said
+    assert "failed=0" in said
+
+
+# ---- the recipes on the page -----------------------------------------------------------------------------------------
+
+COLLECT = re.search(r"brokerauth (check-health -o json) --query \"(.+?)\"\)", PAGE)
+GLANCE = re.search(r"```bash\njq -n '(.+?)'", PAGE, re.DOTALL)
+ANSWER = re.search(r"```json\n(.+?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.any_runtime
+@pytest.mark.parametrize("scenario", ["default", "no-keyring", "old-wsl"])
+def test_what_intune_collects_is_short_and_names_what_is_broken(
+    start: Callable[[Scenario | str], Session], scenario: str
+) -> None:
+    assert COLLECT is not None
+    there = start(scenario)
+    whole = json.loads(there.brokerauth(*COLLECT[1].split()).stdout)
+    short = there.brokerauth(*COLLECT[1].split(), "--query", COLLECT[2])
+    collected = json.loads(short.stdout)
+    broken = [check["id"] for check in whole["checks"] if check["severity"] == "fail"]
+    assert collected == {**{key: whole[key] for key in ("version", "machine", "healthy")}, "failed": broken}
+    assert bool(broken) == (scenario != "default") == (short.returncode == 1)
+    assert len(short.stdout) < 2048
+
+
+def test_the_fleet_at_a_glance(tmp_path: Path) -> None:
+    assert GLANCE is not None
+    assert ANSWER is not None
+    reports = [
+        {"version": "1.0.0b1", "machine": "WSL 2", "healthy": True, "failed": []},
+        {"version": "1.0.0b1", "machine": "WSL 2", "healthy": False, "failed": ["keyring"]},
+        {"version": "1.0.0b1", "machine": "WSL 2", "healthy": False, "failed": ["keyring", "wsl-version"]},
+    ]
+    outputs = [*map(json.dumps, reports), "The system cannot find the file specified.", None]
+    states = [{"id": str(n), "preRemediationDetectionScriptOutput": output} for n, output in enumerate(outputs)]
+    pages = [tmp_path / "1.json", tmp_path / "2.json"]
+    for page, part in zip(pages, (states[:2], states[2:]), strict=True):
+        page.write_text(json.dumps({"value": part}))
+    done = run("jq", "-n", GLANCE[1], *pages)
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == json.loads(ANSWER[1])
