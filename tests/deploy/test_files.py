@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from azext_brokerauth import settings
 from testbed.scenarios import Scenario
@@ -47,6 +49,14 @@ def test_ansible_lint_has_nothing_to_say(tmp_path: Path) -> None:
 def test_cloud_init_knows_everything_in_the_file() -> None:
     done = run("cloud-init", "schema", "--config-file", DEPLOY / "user-data")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_user_data_finds_the_example_and_that_the_wheel() -> None:
+    there = "/mnt/c/Program Files/brokerauth"
+    (command,) = yaml.safe_load((DEPLOY / "user-data").read_text())["runcmd"]
+    assert command[3:] == [f"--extra-vars=@{there}/fleet.yml", f"{there}/deploy/site.yml"]
+    wheel = (HERE / "dist" / "brokerauth.whl").resolve().name
+    assert yaml.safe_load((DEPLOY / "fleet.yml").read_text())["brokerauth_wheel"] == f"{there}/{wheel}"
 
 
 def test_the_policy_that_the_role_writes_is_the_one_in_force(tmp_path: Path) -> None:
@@ -96,6 +106,8 @@ def test_the_extension_is_there_for_all_users_of_az(tmp_path: Path) -> None:
         "AZURE_EXTENSION_SYS_DIR": str(tmp_path / "everybody"),
     }
     az = HERE / ".az" / "az"
+    # Whoever runs the play has the extension for themselves already.
+    shutil.copytree(HERE / ".az" / "cliextensions" / "brokerauth", tmp_path / "own" / "brokerauth")
 
     def give() -> str:
         return play(
@@ -110,8 +122,8 @@ def test_the_extension_is_there_for_all_users_of_az(tmp_path: Path) -> None:
     first = give()
     assert "changed=1" in first, first
     assert (tmp_path / "everybody" / "brokerauth" / "azext_brokerauth").is_dir()
-    assert not (tmp_path / "own").exists()
-    listed = run(az, "brokerauth", "list-settings", "--query", "[].name", **environ)
+    somebody_else = environ | {"AZURE_EXTENSION_DIR": str(tmp_path / "none")}
+    listed = run(az, "brokerauth", "list-settings", "--query", "[].name", **somebody_else)
     assert "tenant_id" in json.loads(listed.stdout), listed.stderr
     again = give()
     assert "changed=0" in again, again

@@ -1,0 +1,120 @@
+"""A minimal Debian, on which cloud-init's part is played by hand, has everything that is not Windows' afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+HERE = Path(__file__).parents[2]
+DEPLOY = HERE / "deploy"
+USER_DATA = yaml.safe_load((DEPLOY / "user-data").read_text())
+FROM_WINDOWS = "mnt/c/Program Files/brokerauth"
+RELEASE = "bookworm"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ENTER = """
+set -e
+mount -t proc proc "$0/proc"
+mount --rbind /dev "$0/dev"
+mount --bind /etc/resolv.conf "$0/etc/resolv.conf"
+exec chroot "$0" "$@"
+"""
+
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another root directory"),
+]
+
+
+class Root:
+    """A root directory of its own, and programs in it. They and their mounts are gone when each ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def run(self, *command: str, user: str = "root", **environ: str) -> subprocess.CompletedProcess[str]:
+        """:param environ: all that the program finds in its environment, besides a path."""
+        inside = ["runuser", "-u", user, "--", "env", "-i", f"PATH={PATH}", *(f"{k}={v}" for k, v in environ.items())]
+        enter = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER, str(self.directory)]
+        return subprocess.run([*enter, *inside, *command], text=True, capture_output=True)
+
+    def play(self, *more: str) -> subprocess.CompletedProcess[str]:
+        """The command of the user data, with pip set up as on this machine."""
+        pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        return self.run(*USER_DATA["runcmd"][0], *more, **pip)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
+    """Debian as small as it comes, with the packages of the user data, and the files that Windows' side puts there."""
+    directory = tmp_path_factory.mktemp("debian")
+    targets = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Identifier: Packages", f"Codename: {RELEASE}"]
+    mirror = subprocess.run(targets, text=True, capture_output=True, check=True).stdout.split()[:1]
+    command = ["debootstrap", "--variant=minbase", RELEASE, str(directory), *mirror]
+    made = subprocess.run(command, text=True, capture_output=True)
+    assert made.returncode == 0, made.stdout[-2000:] + made.stderr
+    # mktemp's 0700 would be the mode of /, where nobody but root gets anywhere.
+    directory.chmod(0o755)
+    root = Root(directory)
+    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *USER_DATA["packages"]]
+    done = root.run(*install, DEBIAN_FRONTEND="noninteractive")
+    assert done.returncode == 0, done.stderr
+    for trust in ("etc/ssl/certs/ca-certificates.crt", "etc/pip.conf"):
+        if Path("/", trust).exists():
+            shutil.copy(Path("/", trust), directory / trust)
+    there = directory / FROM_WINDOWS
+    there.mkdir(parents=True)
+    shutil.copytree(DEPLOY, there / "deploy")
+    shutil.copy(DEPLOY / "fleet.yml", there)
+    shutil.copy((HERE / "dist" / "brokerauth.whl").resolve(), there)
+    done = root.run("useradd", "--create-home", "person")
+    assert done.returncode == 0, done.stderr
+    done = root.play()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "In PowerShell on Windows run wsl.exe --shutdown" in " ".join(done.stdout.split())
+    return root
+
+
+def test_the_report_that_is_kept_names_only_what_windows_would_bring(root: Root) -> None:
+    report = root.directory / "var/lib/brokerauth/check-health.json"
+    assert report.stat().st_mode & 0o777 == 0o600
+    assert failures(report.read_text()) == {"machine"}
+
+
+def test_a_persons_session_lacks_only_the_broker(root: Root) -> None:
+    # The checks of runtime and keyring look only where a broker serves; on this kernel that is the one for Linux.
+    unlock = "printf secret | gnome-keyring-daemon --unlock --components=secrets >/dev/null"
+    session = ["dbus-run-session", "--", "sh", "-c", f"{unlock}; exec brokerauth check-health --output json"]
+    done = root.run(*session, user="person", HOME="/home/person", AZURE_BROKERAUTH_ENABLE_BROKER_ON_LINUX="true")
+    assert failures(done.stdout) == {"linux-broker"}, done.stdout + done.stderr
+    passed = {check["id"] for check in json.loads(done.stdout)["checks"] if check["severity"] == "pass"}
+    assert passed >= {"pymsalruntime", "libraries", "keyring-write", "system-file"}
+
+
+def test_the_policy_is_in_force_for_everybody(root: Root) -> None:
+    done = root.run("brokerauth", "list-settings", user="person", HOME="/home/person")
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    fleet = yaml.safe_load((DEPLOY / "fleet.yml").read_text())
+    assert {name: rows[name]["value"] for name in fleet["brokerauth_policy"]} == fleet["brokerauth_policy"]
+    assert {name for name, row in rows.items() if row["isEnforced"]} == set(fleet["brokerauth_enforced"])
+
+
+def test_a_second_run_changes_nothing(root: Root) -> None:
+    done = root.play()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "changed=0" in done.stdout, done.stdout
+
+
+def test_whoever_insists_on_a_healthy_machine_sees_the_play_fail(root: Root) -> None:
+    done = root.play("--extra-vars=brokerauth_require_healthy=true")
+    assert done.returncode == 2, done.stdout
+    assert "check-health found something broken" in done.stdout
+
+
+def failures(report: str) -> set[str]:
+    return {check["id"] for check in json.loads(report)["checks"] if check["severity"] == "fail"}
