@@ -74,6 +74,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
     shutil.copy((HERE / "dist" / "brokerauth.whl").resolve(), there)
     done = root.run("useradd", "--create-home", "person")
     assert done.returncode == 0, done.stderr
+    done = root.play("--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (directory / "opt/brokerauth").exists()
     done = root.play()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "In PowerShell on Windows run wsl.exe --shutdown" in " ".join(done.stdout.split())
@@ -114,6 +117,17 @@ def test_whoever_insists_on_a_healthy_machine_sees_the_play_fail(root: Root) -> 
     done = root.play("--extra-vars=brokerauth_require_healthy=true")
     assert done.returncode == 2, done.stdout
     assert "check-health found something broken" in done.stdout
+
+
+def test_a_policy_that_brokerauth_does_not_take_fails_the_play(root: Root) -> None:
+    file = root.directory / "etc/brokerauth/config"
+    before = file.read_bytes()
+    done = root.play('--extra-vars={"brokerauth_policy": {"tennant_id": "contoso.com"}, "brokerauth_enforced": []}')
+    file.write_bytes(before)
+    assert done.returncode == 2, done.stdout
+    assert "tennant_id" in done.stdout
+    assert "See that brokerauth takes the policy" in done.stdout
+    assert "Ask check-health" not in done.stdout
 
 
 def failures(report: str) -> set[str]:
