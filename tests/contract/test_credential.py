@@ -144,7 +144,7 @@ FAILING: dict[str, tuple[Any, ...]] = {
         raised(REFUSED),
     ),
     "account-unusable": (
-        raised(REFUSED, "repair the account in Settings"),
+        raised(REFUSED, "repair the account"),
         raised(PROMPT_NEEDED),
         None,
         None,

@@ -210,8 +210,8 @@ def test_a_lock_that_a_killed_runtime_left_is_found_and_removed(start: Start) ->
     ("make", "mend"),
     [
         ("ln -s /etc/passwd {}", "rm -- {}"),
-        ("touch {} && chown 1234 {}", "chown root: {}"),
-        ("touch {} && chmod 666 {}", "chmod 644 {}"),
+        ("echo [brokerauth] > {}; chown 1234 {}", "chown root: {}"),
+        ("echo [brokerauth] > {}; chmod 666 {}", "chmod 644 {}"),
     ],
 )
 def test_a_file_for_the_whole_machine_that_others_can_write_is_found(start: Start, make: str, mend: str) -> None:
@@ -222,8 +222,8 @@ def test_a_file_for_the_whole_machine_that_others_can_write_is_found(start: Star
     assert found(told, "fail") == ("system-file",)
     commands = [step["command"] for step in told["remedies"] if step["shell"] == "bash"]
     assert mend.replace("{}", file) in commands
-    there.run(["sh", "-c", "; ".join(commands)])
-    assert report(there)["healthy"]
+    there.run(["sh", "-c", "; ".join(commands)]).check_returncode()
+    assert found(report(there), "fail") == ()
 
 
 @pytest.mark.any_runtime
