@@ -10,6 +10,8 @@ RUNTIME ?= double
 AZ_VERSION ?= 2.91.0
 AZ_OLDEST := 2.87.0
 PYTEST_ARGS ?=
+# Installing is a matter of several minutes, and of several processes.
+MAKEFLAGS += --jobs=3
 # Most of a test is waiting for a machine; the tests of one module share theirs.
 PYTEST = $(BIN)/python -m pytest -q -n 4 --dist loadscope
 
