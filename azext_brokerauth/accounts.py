@@ -22,10 +22,13 @@ class Records:
 
     :param accounts: in the order in which they first signed in.
     :param current: home account ID of the one in use; empty for none.
+    :param signed_in_to_az: home account IDs of those whose sign-in was az's too. Whether they still are signed in to
+        az is az's to say.
     """
 
     accounts: tuple[Account, ...] = ()
     current: str = ""
+    signed_in_to_az: tuple[str, ...] = ()
 
     def find(self, username: str = "", *, client_id: str = "", authority: str = "") -> Account | None:
         """The account with this username, or without one the account in use; None when there is none that fits.
@@ -45,19 +48,23 @@ class Records:
         """With this account added or renewed, and in use."""
         key = _key(account)
         known = [_key(a) for a in self.accounts]
-        if key in known:
-            return Records(tuple(account if _key(a) == key else a for a in self.accounts), account.home_account_id)
-        return Records((*self.accounts, account), account.home_account_id)
+        accounts = tuple(account if _key(a) == key else a for a in self.accounts)
+        return replace(self, accounts=accounts if key in known else (*accounts, account)).using(account)
 
     def without(self, account: Account) -> Records:
         """Without this account. The first of those that remain comes into use if this one was."""
         rest = tuple(a for a in self.accounts if _key(a) != _key(account))
-        still = any(a.home_account_id == self.current for a in rest)
-        return Records(rest, self.current if still else rest[0].home_account_id if rest else "")
+        homes = [a.home_account_id for a in rest]
+        current = self.current if self.current in homes else next(iter(homes), "")
+        return Records(rest, current, tuple(home for home in self.signed_in_to_az if home in homes))
 
     def using(self, account: Account) -> Records:
         """With this account in use."""
         return replace(self, current=account.home_account_id)
+
+    def with_az(self, account: Account) -> Records:
+        """With this account signed in to az too."""
+        return replace(self, signed_in_to_az=tuple(dict.fromkeys((*self.signed_in_to_az, account.home_account_id))))
 
 
 def _key(account: Account) -> tuple[str, str, str]:
@@ -92,7 +99,8 @@ class AccountStore:
             for fields in body["accounts"]:
                 if not all(isinstance(value, str) for value in fields.values()):
                     raise TypeError("a field is not a text")
-            return Records(tuple(Account(**fields) for fields in body["accounts"]), str(body["current"]))
+            accounts = tuple(Account(**fields) for fields in body["accounts"])
+            return Records(accounts, str(body["current"]), tuple(map(str, body.get("signedInToAz", ()))))
         except (FileNotFoundError, NotADirectoryError):
             return Records()
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -129,7 +137,12 @@ class AccountStore:
             ) from error
 
     def _write(self, records: Records) -> None:
-        body = {"version": _VERSION, "current": records.current, "accounts": [asdict(a) for a in records.accounts]}
+        body = {
+            "version": _VERSION,
+            "current": records.current,
+            "signedInToAz": records.signed_in_to_az,
+            "accounts": [asdict(account) for account in records.accounts],
+        }
         # mkstemp makes the file 0600.
         descriptor, name = tempfile.mkstemp(dir=self._directory, prefix=".accounts-")
         try:

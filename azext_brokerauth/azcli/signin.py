@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -73,8 +71,7 @@ def login(
     if token is None:
         raise errors.BrokerFailedError("az did not ask the broker for a token.", remedy="Sign in with: az login")
     with custom.account_store().change() as change:
-        change.after = change.before.with_account(token.account)
-    _remember([*_remembered(), token.account.home_account_id])
+        change.after = change.before.with_account(token.account).with_az(token.account)
     if sign_in.replaced_browser:
         _LOGGER.warning(
             "The earlier sign-in of %s by browser was removed from az: its refresh token would have been used instead"
@@ -120,44 +117,24 @@ def notice_sign_out(cli_ctx: Any) -> None:
     We are not loaded there, so the next command of ours looks. Whatever goes wrong, that command goes on.
     """
     try:
-        remembered = _remembered()
-        if not remembered:
+        store = custom.account_store()
+        records = store.read()
+        signed_in = [a for a in records.accounts if a.home_account_id in records.signed_in_to_az]
+        if not signed_in:
             return
         names = {
             s["user"]["name"] for s in _profile.Profile(cli_ctx=cli_ctx).load_cached_subscriptions(all_clouds=True)
         }
-        store = custom.account_store()
-        for account in store.read().accounts:
+        for account in signed_in:
             # The name is the cheap answer. Another account may have taken all its subscriptions over, so az's token
             # cache has the last word.
-            if account.home_account_id not in remembered or account.username in names or _is_known(cli_ctx, account):
+            if account.username in names or _is_known(cli_ctx, account):
                 continue
             with store.change() as change:
                 change.after = change.before.without(account)
             _LOGGER.warning("%s has been signed out of az, and so is signed out here too.", account.username)
-        known = {account.home_account_id for account in store.read().accounts}
-        if set(remembered) - known:
-            _remember([home for home in remembered if home in known])
     except Exception:
         _LOGGER.debug("could not look whether az was signed out", exc_info=True)
-
-
-def _remembered() -> list[str]:
-    """The home account IDs of those whom we signed in to az."""
-    try:
-        return _signed_in_file().read_text(encoding="utf-8").split()
-    except FileNotFoundError:
-        return []
-
-
-def _remember(home_account_ids: list[str]) -> None:
-    descriptor = os.open(_signed_in_file(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write("\n".join(dict.fromkeys(home_account_ids)))
-
-
-def _signed_in_file() -> Path:
-    return settings.config_directory() / "brokerauth" / "signed-in-to-az"
 
 
 def _check_cache(cli_ctx: Any) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
 import signal
 import subprocess
 import time
@@ -9,7 +12,7 @@ import time
 import pytest
 
 from tests.az.session import Terminal
-from tests.emulated.session import send, wait_until
+from tests.emulated.session import read_all, send, wait_until
 
 SILENT = "acquireTokenSilently"
 
@@ -39,3 +42,24 @@ def test_a_signal_ends_az_at_once(signed_in: Terminal, words: list[str], number:
     process.wait(3)
     assert (process.returncode, *process.communicate()) == (128 + number, "", "")
     wait_until(lambda: there.machine.processes() == [], 3)
+
+
+def test_a_person_at_a_terminal_is_told_what_az_waits_for(signed_in: Terminal) -> None:
+    there = signed_in
+    there.machine.set_scenario("hang-on-prompt")
+    ours, theirs = pty.openpty()
+    process = there.machine.popen(
+        [there.cli.program, "brokerauth", "login", "--select-account"],
+        there.env,
+        there.directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    wait_until(lambda: "acquireTokenInteractively" in [call["method"] for call in there.broker_calls()], 20)
+    time.sleep(2.5)
+    send(process, signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert re.search(r"\rWaiting for you to sign in \(4:5\d left; Ctrl-C gives up\)", read_all(ours))

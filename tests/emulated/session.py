@@ -147,6 +147,16 @@ def send(process: Process, number: signal.Signals) -> None:
         os.killpg(int(pid), number)
 
 
+def read_all(terminal: int) -> str:
+    """What was written to a terminal whose other end is closed by now. Closes this end."""
+    said = b""
+    with contextlib.suppress(OSError):  # EIO: all has been read
+        while piece := os.read(terminal, 4096):
+            said += piece
+    os.close(terminal)
+    return said.decode()
+
+
 def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not holds():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pty
@@ -20,7 +19,7 @@ import pytest
 from testbed.directory import ADA
 from testbed.machine import Process
 from testbed.scenarios import Scenario
-from tests.emulated.session import BROKERAUTH, Session, send, wait_until
+from tests.emulated.session import BROKERAUTH, Session, read_all, send, wait_until
 
 Start = Callable[..., Session]
 SILENT, PICKER = "acquireTokenSilently", "acquireTokenInteractively"
@@ -219,12 +218,7 @@ def test_a_person_at_a_terminal_is_told_what_is_waited_for(default: Session, wor
     send(process, signal.SIGINT)
     process.communicate(timeout=10)
     assert process.returncode == 130
-    said = b""
-    with contextlib.suppress(OSError):  # EIO: all ends of the terminal are closed
-        while piece := os.read(ours, 4096):
-            said += piece
-    os.close(ours)
-    shown = said.decode()
+    shown = read_all(ours)
     if len(words) > 1:
         assert shown == ""
         return

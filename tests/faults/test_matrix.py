@@ -25,7 +25,7 @@ from tests.faults.expected import BORN_WITH, DIFFERENTLY, FAULTS, NO_FAULT, WORS
 from tests.faults.ways import SIGN_OUT, WAYS, Told, Way, sign_in
 
 ONE_WAY = "brokerauth get-access-token"
-STORES = ("brokerauth/accounts.json", "brokerauth/signed-in-to-az", "azureProfile.json")
+STORES = ("brokerauth/accounts.json", "azureProfile.json")
 # az's own cache has the tokens that az asked for; the other two are the runtime's and its double's keyring.
 HOLD_TOKENS = (".azure/msal_token_cache.json", ".azure/msal_token_cache.bin")
 
@@ -171,7 +171,7 @@ def assert_no_litter(config: Path) -> None:
     ours = config / "brokerauth"
     if not ours.exists():
         return
-    assert {path.name for path in ours.iterdir()} <= {"accounts.json", "accounts.lock", "signed-in-to-az"}
+    assert {path.name for path in ours.iterdir()} <= {"accounts.json", "accounts.lock"}
     with (ours / "accounts.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
