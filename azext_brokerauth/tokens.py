@@ -309,9 +309,22 @@ class Tokens:
         app = replace(
             self._app(TokenRequest((), account.tenant)), client_id=account.client_id, authority=account.authority
         )
-        reply = self._broker.ask(Ask(Step.SIGN_OUT, app, account=account), self.settings.silent_timeout)
+        self._carry_out(Ask(Step.SIGN_OUT, app, account=account))
+
+    def known_to_broker(self) -> tuple[str, ...]:
+        """The user names of the accounts that the broker knows.
+
+        :raises: as :meth:`get`.
+        """
+        return self._carry_out(Ask(Step.ACCOUNTS, self._app(TokenRequest(())))).usernames
+
+    def _carry_out(self, ask: Ask) -> Done:
+        reply = self._ask(ask, self.settings.silent_timeout)
         if isinstance(reply, Failure):
-            raise _error(reply, app)
+            raise _error(reply, ask.app)
+        if not isinstance(reply, Done):
+            raise errors.BrokerFailedError("The broker's process answered something else.", remedy="Try again.")
+        return reply
 
     def close(self) -> None:
         """End the broker's processes and forget all tokens. Requests under way fail."""

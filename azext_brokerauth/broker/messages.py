@@ -80,6 +80,8 @@ class Step(Enum):
     """A token without the broker, through a device code. Asked for only where the person chose that."""
     SIGN_OUT = "sign-out"
     """Forget ``account`` for this application."""
+    ACCOUNTS = "accounts"
+    """Whom the broker knows."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Done:
-    """The request was carried out, and there is nothing to tell."""
+    """The request was carried out, and it was not for a token.
+
+    :param usernames: for ``Step.ACCOUNTS``, whom the broker knows.
+    """
+
+    usernames: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -236,6 +243,8 @@ def _build(kind: type[Message], fields: dict[str, Any]) -> Message:
         fields["step"] = Step(fields["step"])
     if fields.get("account"):
         fields["account"] = Account(**fields["account"])
+    if kind is Done:
+        fields["usernames"] = tuple(fields["usernames"])
     if kind is Failure:
         fields["trouble"] = Trouble(fields["trouble"])
     return kind(**fields)

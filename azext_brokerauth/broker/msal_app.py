@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import threading
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -122,11 +124,33 @@ def answer(application: msal.PublicClientApplication, ask: Ask) -> Answer | Done
         if ask.step is Step.SIGN_OUT:
             application.remove_account(_msal_account(ask))
             return Done()
+        if ask.step is Step.ACCOUNTS:
+            return Done(_usernames(ask.app))
         return _to_answer(application, _acquire(application, ask), ask.app)
     except requests.RequestException as error:
         raise NoTokenError(Trouble.NETWORK, f"https://{ask.app.authority}: {type(error).__name__}") from error
     except msal.broker.RedirectUriError as error:
         raise NoTokenError(Trouble.REDIRECT_URI, str(error)) from error
+
+
+def _usernames(app: App) -> tuple[str, ...]:
+    """Whom the broker knows. MSAL has no method for it."""
+    import pymsalruntime
+
+    results: list[Any] = []
+    arrived = threading.Event()
+
+    def take(result: Any) -> None:
+        results.append(result)
+        arrived.set()
+
+    handle = pymsalruntime.discover_accounts(app.client_id, str(uuid.uuid4()), take)
+    arrived.wait()  # the parent has the deadline
+    del handle  # which had to live until now
+    if error := results[0].get_error():
+        told = f"{error.get_context()}. Status: {error.get_status()}"  # as MSAL puts it
+        raise NoTokenError(Trouble.REFUSED, f"{told}, Error code: {error.get_error_code()}, Tag: {error.get_tag()}")
+    return tuple(str(account.get_user_name() or "") for account in results[0].get_accounts())
 
 
 def _acquire(application: msal.PublicClientApplication, ask: Ask) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from pathlib import Path
 
 from azext_brokerauth import errors, settings
 from azext_brokerauth.accounts import AccountStore, Records
@@ -391,20 +390,21 @@ def platform(look: Look) -> Finding:
 
 def _pip(look: Look, *what: str) -> tuple[Remedy, ...]:
     """Commands that install Python packages where this program finds them."""
-    if "cliextensions" in Path(__file__).parts:
-        return bash("az extension remove --name brokerauth", "az extension add --name brokerauth")
-    return bash(shlex.join([look.probe.python.executable, "-m", "pip", "install", *what]))
+    python = look.probe.python
+    where = ("--upgrade", "--target", python.extension) if python.extension else ()
+    return bash(shlex.join([python.executable, "-m", "pip", "install", *where, *what]))
 
 
 @_check("msal", "Runtime", needs="broker")
 def msal(look: Look) -> Finding:
     """Is msal there, and new enough to use the broker under WSL?"""
     found = look.probe.version("msal")
+    # In az it is az's own.
+    mend = bash("az upgrade") if look.probe.python.extension else _pip(look, "--upgrade", "msal[broker]>=1.36,<2")
     if not found:
-        return _fail(f"msal is not installed for {look.probe.python.executable}", _pip(look, "msal[broker]>=1.36,<2"))
+        return _fail(f"msal is not installed for {look.probe.python.executable}", mend)
     if not (1, 36) <= windows.version(found) < (2,):
-        text = f"msal is {found}; 1.36 or newer, and older than 2, is needed"
-        return _fail(text, _pip(look, "--upgrade", "msal[broker]>=1.36,<2"))
+        return _fail(f"msal is {found}; 1.36 or newer, and older than 2, is needed", mend)
     return _pass(f"msal {found}")
 
 

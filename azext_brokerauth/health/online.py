@@ -29,37 +29,36 @@ def attempt(look: Look) -> tuple[Finding, Finding]:
     if account:
         chosen = replace(chosen, client_id=account.client_id, authority=account.authority)
     started = time.monotonic()
+
+    def took() -> str:
+        return f"{time.monotonic() - started:.1f} s"
+
     tokens = Tokens(chosen, machine=look.machine, records=Records)
+    answers = None
     try:
+        known = ", ".join(sorted(tokens.known_to_broker())) or "nobody"
+        answers = Finding(Severity.PASS, f"The broker's process answered after {took()}, and knows {known}")
+        left = max(1.0, chosen.silent_timeout - (time.monotonic() - started))
+        tokens.settings = replace(chosen, silent_timeout=left)
         request = TokenRequest((SCOPE,), tenant=account.tenant if account else "", account=account)
         token = tokens.get(request, Prompt.NEVER)
     except errors.BrokerAuthError as error:
-        return _refused(error, f"{time.monotonic() - started:.1f} s", account.username if account else "")
+        return _refused(error, took(), answers)
     finally:
         tokens.close()
-    took = f"{time.monotonic() - started:.1f} s"
-    known = f"it knows {account.username}" if account else f"Windows' own account is {token.account.username}"
-    return (
-        Finding(Severity.PASS, f"The broker's process answered after {took}, and {known}"),
-        Finding(Severity.PASS, f"A token for Azure came from the {token.source}, without a window, in {took}"),
-    )
+    text = f"A token of {token.account.username} for Azure came from the broker, without a window, after {took()}"
+    return answers, Finding(Severity.PASS, text)
 
 
-def _refused(error: errors.BrokerAuthError, took: str, username: str) -> tuple[Finding, Finding]:
+def _refused(error: errors.BrokerAuthError, took: str, answers: Finding | None) -> tuple[Finding, Finding]:
     # What an error that is found here says of this command leads nowhere.
     remedy = error.remedy.partition("To see all that is missing")[0].strip()
     remedies = (Remedy("person", remedy),) if remedy else ()
-    if isinstance(
-        error, (errors.BrokerNotReadyError, errors.BrokerOffError, errors.BrokerFailedError, errors.BrokerTimeoutError)
-    ):
+    if answers is None:
         return (
             Finding(Severity.FAIL, f"The broker gave no answer ({took}): {error}", remedies),
             Finding(Severity.SKIP, "the broker gave no answer"),
         )
-    if isinstance(error, errors.AccountUnknownError):
-        answers = Finding(Severity.PASS, f"The broker's process answered after {took}: it does not know {username}")
-    else:
-        answers = Finding(Severity.PASS, f"The broker's process answered after {took}")
     if isinstance(error, errors.InteractionRequiredError):
         return answers, Finding(Severity.WARN, f"No token without a window: {error}", _LOGIN)
     return answers, Finding(Severity.FAIL, f"No token ({took}): {error}", remedies)

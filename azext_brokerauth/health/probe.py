@@ -69,19 +69,21 @@ class Python:
 
     :param tag: its ABI as in a wheel's name, such as ``cp311``.
     :param libc: such as ``glibc 2.36``; empty for a C library that is not GNU's.
+    :param extension: in az, the folder of our extension, which has packages of its own; empty outside of az.
     """
 
     executable: str = sys.executable
     tag: str = ""
     architecture: str = ""
     libc: str = ""
+    extension: str = ""
 
     @classmethod
     def here(cls) -> Python:
         tag = f"{sys.implementation.cache_tag or 'unknown'}".replace("cpython-", "cp")
         if sysconfig.get_config_var("Py_GIL_DISABLED"):
             tag += "t"
-        return cls(sys.executable, tag, platform.machine(), _libc())
+        return cls(sys.executable, tag, platform.machine(), _libc(), _extension())
 
 
 def _libc() -> str:
@@ -89,6 +91,12 @@ def _libc() -> str:
         return os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (AttributeError, ValueError, OSError):  # musl and the other platforms have no such name
         return ""
+
+
+def _extension() -> str:
+    """az installs an extension, with what it needs and its metadata, into a folder of its name."""
+    folder = Path(__file__).resolve().parents[2]
+    return str(folder) if folder.name == "brokerauth" and any(folder.glob("brokerauth-*.dist-info")) else ""
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from testbed.directory import ADA
+from testbed.directory import ADA, GRACE, KATHERINE
 from testbed.scenarios import Scenario
 from tests.emulated.session import Session
 
@@ -138,7 +138,10 @@ def test_online_tries_the_broker_without_a_window(start: Start) -> None:
     there = start("default")
     told = report(there, "--online")
     assert told["healthy"]
-    assert [check["severity"] for check in told["checks"][-2:]] == ["pass", "pass"]
+    broker, token = told["checks"][-2:]
+    assert (broker["severity"], token["severity"]) == ("pass", "pass")
+    assert broker["finding"].endswith(f"knows {', '.join(sorted(p.username for p in (ADA, GRACE, KATHERINE)))}")
+    assert ADA.username in token["finding"]
     assert "acquireTokenInteractively" not in there.calls()
     there.machine.set_scenario("interaction-required")
     told = report(there, "--online")
@@ -155,6 +158,9 @@ def test_online_ends_although_the_broker_hangs(start: Start) -> None:
     told = report(there, "--online")
     assert found(told, "fail") == ("broker",)
     assert found(told, "skip")[-1] == "token"
+    there.machine.set_scenario("hang-on-silent")
+    there.env["AZURE_BROKERAUTH_SILENT_TIMEOUT"] = "3"
+    assert found(report(there, "--online"), "fail") == ("token",)
 
 
 @pytest.mark.any_runtime

@@ -184,6 +184,16 @@ def test_what_is_spoilt_is_found_alone_with_what_mends_it(healthy, spoil, check,
     assert remedy in "\n".join(commands(found[check]))
 
 
+def test_in_az_the_runtime_is_the_extensions_and_msal_is_azs(healthy):
+    extension = "/home/ada/.azure/cliextensions/brokerauth"
+    healthy.python = replace(healthy.python, extension=extension)
+    healthy.packages = {"msal": "1.20.0"}
+    found = look_at(healthy)
+    assert commands(found["msal"]) == ["az upgrade"]
+    (install,) = commands(found["pymsalruntime"])
+    assert install.startswith(f"/usr/bin/python3 -m pip install --upgrade --target {extension} ")
+
+
 def test_interop_that_came_late_is_healthy(healthy):
     healthy.files["/proc/sys/fs/binfmt_misc/WSLInterop-late"] = b"enabled\n"
     look = Look(healthy, list)
