@@ -45,7 +45,7 @@ def load(loader: Any, *, group: str) -> None:
         c.argument("all_accounts", options_list=["--all"], action="store_true", help="Sign all accounts out.")
     for name in ("get-access-token", "inspect-token"):
         with command(name) as c:
-            c.argument("resource", help="Resource to get the token for, such as https://vault.azure.net.")
+            c.argument("resource", help="Resource to get the token for, such as `https://vault.azure.net`.")
     with command("check-health") as c:
         c.argument(
             "online", action="store_true", help="Also start the broker and ask it for one token, without a window."
