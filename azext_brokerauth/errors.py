@@ -115,7 +115,7 @@ class InteractionRequiredError(BrokerAuthError):
 
 
 class AccountUnknownError(InteractionRequiredError):
-    """The broker does not know the account."""
+    """The broker's runtime does not have the account: it never had it, or has signed it out."""
 
 
 class SignInRefusedError(BrokerAuthError):
@@ -398,7 +398,7 @@ TAG_ADVICE: dict[int, Advice] = {
         _SEEN,
     ),
     540940121: Advice(
-        InteractionRequiredError, "The account was signed out of this application.", _SIGN_IN, Whose.YOURS, _SEEN
+        AccountUnknownError, "The account was signed out of this application.", _SIGN_IN, Whose.YOURS, _SEEN
     ),
     507897694: Advice(
         BrokerNotReadyError,

@@ -441,9 +441,10 @@ class Tokens:
         try:
             return self._same_account(self._check(self._ask(ask, self.settings.silent_timeout), ask), ask)
         except errors.AccountUnknownError as unknown:
-            # The runtime keeps its accounts in the keyring. With a new or a locked one it knows nobody, and only
-            # Windows' own account can still be had silently: as good, if it is the one asked for.
-            _LOGGER.debug("the broker's runtime does not know the account; trying Windows' own")
+            # The runtime keeps its accounts in the keyring. With a new or a locked one it knows nobody; and a sign-out
+            # of which Windows could not be told it remembers, whoever signs in silently since. Only Windows' own
+            # account can then be had silently: as good, if it is the one asked for, and Windows has the last word.
+            _LOGGER.debug("the broker's runtime does not have the account; trying Windows' own")
             try:
                 return self._as_windows_default(ask, deadline)
             except errors.BrokerAuthError as error:

@@ -28,6 +28,7 @@ from azext_brokerauth.broker.messages import (
     MessageError,
     Notice,
     Step,
+    Trouble,
     decode,
     encode,
     read_line,
@@ -60,6 +61,9 @@ ENVIRONMENT = frozenset(
 
 
 _SHORT_OF_RESOURCES = "Close programs, or raise the limits that the shell's ulimit -a shows, and try again."
+
+
+_FAILED_TO_LOAD = (Trouble.RUNTIME_MISSING, Trouble.LIBRARY_MISSING, Trouble.NO_BROKER)
 
 
 class ProcessEndedError(BrokerFailedError):
@@ -138,7 +142,10 @@ class BrokerProcess:
             self._waiting[number] = answer
         try:
             self._send(encode(number, ask))
-            return answer.result(timeout)
+            reply = answer.result(timeout)
+            # What was missing may be there next time; a runtime that has failed to load is not loaded anew.
+            self._retired |= isinstance(reply, Failure) and reply.trouble in _FAILED_TO_LOAD
+            return reply
         except MessageError as error:
             raise InvalidInputError(
                 f"The request is too long: {error}.", remedy="Ask for fewer scopes, or with a shorter claims challenge."

@@ -24,8 +24,10 @@ logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
 def held() -> dict[str, list[str]]:
     """What this process holds of the system."""
     me = Path("/proc/self")
-    children = [pid for task in (me / "task").iterdir() for pid in (task / "children").read_text().split()]
-    descriptors = []
+    children, descriptors = [], []
+    for task in (me / "task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            children += (task / "children").read_text().split()
     for descriptor in os.listdir(me / "fd"):
         with contextlib.suppress(FileNotFoundError):  # the listing's own
             descriptors.append(re.sub(r"\d+", "N", os.readlink(me / "fd" / descriptor)))

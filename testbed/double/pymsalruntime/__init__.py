@@ -539,8 +539,9 @@ def _acquire(
         got["localAccountId"] = known["localAccountId"]
         if not declined:
             kept["tokens"][_key(parameters, MSALRuntimeAccount(got))] = token
-            signed_in = [got["homeAccountId"], parameters._client_id]
-            kept["signed out"] = [entry for entry in kept["signed out"] if entry != signed_in]
+            if method == "acquireTokenInteractively":  # a silent sign-in leaves the account signed out
+                signed_in = [got["homeAccountId"], parameters._client_id]
+                kept["signed out"] = [entry for entry in kept["signed out"] if entry != signed_in]
     if declined:
         text = "Token response failed because declined scopes are present:'(pii)'"
         raise MSALRuntimeError(Response_Status.Status_ApiContractViolation, 0, 593794722, text)
