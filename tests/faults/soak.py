@@ -49,7 +49,7 @@ def settled() -> dict[str, list[str]]:
 
 
 def ask(credential: BrokerCredential, number: int, ended: list[tuple[str, float]]) -> None:
-    # A claims challenge of its own for each request, which no cache answers.
+    # A claims challenge, which our cache does not answer; and each its own, where requests are not to be served as one.
     claims = json.dumps({"access_token": {"nbf": {"essential": True, "value": str(number)}}})
     started = time.monotonic()
     try:
@@ -69,7 +69,7 @@ with BrokerCredential(silent_timeout=deadline, disable_automatic_authentication=
 before = settled()
 with BrokerCredential(silent_timeout=deadline, disable_automatic_authentication=True) as credential:
     for number in range(sequential):
-        ask(credential, number, ended)
+        ask(credential, number % 10, ended)
     at_work = settled()
     callers = [threading.Thread(target=ask, args=(credential, sequential + n, ended)) for n in range(concurrent)]
     for caller in callers:
