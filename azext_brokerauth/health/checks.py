@@ -269,11 +269,9 @@ def machine(look: Look) -> Finding:
             text = f"A container on a WSL kernel, from which Windows cannot be reached: {evidence}"
             return _fail(text, person("Sign in under WSL 2 itself, outside of the container"))
         case Kind.LINUX:
-            return _fail(
-                f"Not under WSL: {evidence}",
-                bash("az config set brokerauth.enable_broker_on_linux=true")
-                + person("The line above chooses Microsoft's broker for Linux. Without it: az login"),
-            )
+            # Not to be pasted along with the rest: it is a choice.
+            choice = "Or, for Microsoft's broker for Linux: az config set brokerauth.enable_broker_on_linux=true"
+            return _fail(f"Not under WSL: {evidence}", person("Sign in with: az login") + person(choice))
     return _fail(f"Not under WSL: {evidence}", person("Sign in with: az login"))
 
 

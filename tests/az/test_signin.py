@@ -134,6 +134,12 @@ def test_an_earlier_browser_sign_in_is_removed_and_a_later_one_is_respected(new_
     there.machine.clear_journal()
     assert "deviceid" not in there.claims("--resource", "https://vault.azure.net")
     assert there.broker_calls() == []
+    told = there.tell("brokerauth", "check-health")
+    assert [check["id"] for check in told["checks"] if check["severity"] == "warn"] == ["az-cache"]
+    for remedy in told["remedies"]:
+        there.run(["sh", "-c", remedy["command"]]).check_returncode()
+    assert there.tell("account", "show-broker")["tokenSource"] == "broker"
+    assert there.tell("brokerauth", "check-health")["counts"]["warn"] == 0
 
 
 def test_signing_out_through_us_signs_az_out(signed_in: Terminal) -> None:

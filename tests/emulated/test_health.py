@@ -23,8 +23,8 @@ Start = Callable[[Scenario | str], Session]
 # scenario -> what fails, what warns, and the beginning of a remedy
 BROKEN = {
     "default": ((), (), ""),
-    "not-wsl": (("machine",), (), "az config set brokerauth.enable_broker_on_linux=true"),
-    "native-linux": (("machine",), (), "az config set brokerauth.enable_broker_on_linux=true"),
+    "not-wsl": (("machine",), (), "Sign in with: az login"),
+    "native-linux": (("machine",), (), "Sign in with: az login"),
     "docker-on-wsl": (("machine",), (), "Sign in under WSL 2 itself"),
     "wsl1": (("machine",), (), "wsl.exe --set-version Debian 2"),
     "custom-kernel": (("machine",), (), "In %UserProfile%\\.wslconfig"),
