@@ -275,6 +275,18 @@ def machine(look: Look) -> Finding:
     return _fail(f"Not under WSL: {evidence}", person("Sign in with: az login"))
 
 
+def _in_wsl_conf(look: Look, section: str, name: str) -> tuple[Remedy, ...]:
+    """Set a value of ``/etc/wsl.conf`` to true: where it stands, else below its section, else in a new one."""
+    begin = f"/^\\[{section}\\]/I"
+    if f"{section}.{name}" in look.wsl_conf:
+        edit = f"{begin},/^\\[/s/^[[:space:]]*{name}[[:space:]]*=.*/{name}=true/I"
+    elif re.search(rf"^\[{section}\]", look.text("/etc/wsl.conf"), re.MULTILINE | re.IGNORECASE):
+        edit = f"{begin}a {name}=true"
+    else:
+        return bash(f"printf '\\n[{section}]\\n{name}=true\\n' | {look.sudo}tee -a /etc/wsl.conf")
+    return bash(f"{look.sudo}sed -i '{edit}' /etc/wsl.conf")
+
+
 @_check("wsl-version", "Machine", needs="wsl")
 def wsl_version(look: Look) -> Finding:
     """Has WSL the proxy to Windows' broker?"""
@@ -294,8 +306,8 @@ def windows_drive(look: Look) -> Finding:
     if look.drive:
         return _pass(f"Windows' drive C: is at {look.drive}")
     if look.wsl_conf.get("automount.enabled", "true").lower() == "false":
-        edit = f"{look.sudo}sed -i '/^\\[automount\\]/,/^\\[/s/^[[:space:]]*enabled.*/enabled=true/' /etc/wsl.conf"
-        return _fail("/etc/wsl.conf keeps Windows' drives from being mounted", bash(edit) + RESTART)
+        text = "/etc/wsl.conf keeps Windows' drives from being mounted"
+        return _fail(text, _in_wsl_conf(look, "automount", "enabled") + RESTART)
     return _fail("Windows' drive C: is not mounted: /proc/mounts and /mnt/c do not show it", RESTART)
 
 
@@ -310,8 +322,7 @@ def interop(look: Look) -> Finding:
         return _pass(f"Windows programs start{f' (by {entries[0]})' if entries else ''}")
     text = f"Windows programs cannot be started: {look.drive}/Windows/System32/cmd.exe: {look.interop.why}"
     if look.wsl_conf.get("interop.enabled", "true").lower() == "false":
-        edit = f"{look.sudo}sed -i '/^\\[interop\\]/,/^\\[/s/^[[:space:]]*enabled.*/enabled=true/' /etc/wsl.conf"
-        return _fail(f"{text}. /etc/wsl.conf switches them off", bash(edit) + RESTART)
+        return _fail(f"{text}. /etc/wsl.conf switches them off", _in_wsl_conf(look, "interop", "enabled") + RESTART)
     if not entries and look.probe.exists(f"{formats}/register"):
         file = "/usr/lib/binfmt.d/WSLInterop.conf"
         write = f"echo ':WSLInterop:M::MZ::/init:PF' | {look.sudo}tee {file}"
@@ -520,7 +531,7 @@ def session_bus(look: Look) -> Finding:
         return _fail(text, bash(f"export DBUS_SESSION_BUS_ADDRESS=unix:path={runtime}"))
     remedies = () if look.probe.exists("/usr/bin/dbus-daemon") else _packages(look, ["dbus-daemon"])
     if look.wsl_conf.get("boot.systemd", "false").lower() != "true" and look.machine.kind is Kind.WSL2:
-        remedies += bash(f"printf '\\n[boot]\\nsystemd=true\\n' | {look.sudo}tee -a /etc/wsl.conf")
+        remedies += _in_wsl_conf(look, "boot", "systemd")
     return _fail(text, remedies + RESTART)
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import stat
+import subprocess
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -192,6 +193,32 @@ def test_in_az_the_runtime_is_the_extensions_and_msal_is_azs(healthy):
     assert commands(found["msal"]) == ["az upgrade"]
     (install,) = commands(found["pymsalruntime"])
     assert install.startswith(f"/usr/bin/python3 -m pip install --upgrade --target {extension} ")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "[boot]\n[user]\ndefault=ada",
+        "[user]\ndefault=ada\n\n[Boot]\ncommand=true # systemd=false\n[network]\nhostname=x\n",
+        "[boot]\nSystemd = false\n[interop]\nenabled=true\n",
+        "[boot]\ncommand = service cron start\n  systemd=false",
+    ],
+)
+def test_what_is_printed_for_wsl_conf_changes_one_value(healthy, tmp_path, before):
+    healthy.keyring = State(bus_problem="no file")
+    healthy.uid = 0
+    healthy.files |= {"/etc/wsl.conf": before.encode(), "/usr/bin/dbus-daemon": b""}
+    file = tmp_path / "wsl.conf"
+    file.write_text(before)
+    edit = commands(look_at(healthy)["session-bus"])[0]
+    subprocess.run(["/bin/sh", "-c", edit.replace("/etc/wsl.conf", str(file))], check=True, capture_output=True)
+    was, now = (
+        {(section.lower(), *item) for section in parser.sections() for item in parser.items(section)}
+        for parser in map(windows.wsl_conf, (before, file.read_text()))
+    )
+    assert now - was == {("boot", "systemd", "true")}
+    assert was - now <= {("boot", "systemd", "false")}
 
 
 def test_interop_that_came_late_is_healthy(healthy):
