@@ -41,7 +41,7 @@ system:
 
 # What tests need besides: a browser, and the programs that check deploy/.
 system-for-tests: system
-	sh testbed/install-system-packages chromium cloud-init debootstrap jq
+	sh testbed/install-system-packages chromium-driver cloud-init debootstrap jq
 
 ifeq ($(RUNTIME),real)
 demo: system
