@@ -20,7 +20,8 @@ _VERSION = 1
 class Records:
     """The accounts signed in through us.
 
-    :param accounts: in the order in which they first signed in.
+    :param accounts: in the order in which they last signed in; a person who signed in to several applications, once for
+        each.
     :param current: home account ID of the one in use; empty for none.
     :param signed_in_to_az: home account IDs of those whose sign-in was az's too. Whether they still are signed in to
         az is az's to say.
@@ -31,12 +32,13 @@ class Records:
     signed_in_to_az: tuple[str, ...] = ()
 
     def find(self, username: str = "", *, client_id: str = "", authority: str = "") -> Account | None:
-        """The account with this username, or without one the account in use; None when there is none that fits.
+        """The account with this username, or without one the account in use; None when there is none that fits. Of
+        several sign-ins of one person it is the latest.
 
         :keyword client_id: only an account that signed in to this application.
         :keyword authority: only an account of this authority.
         """
-        for account in self.accounts:
+        for account in reversed(self.accounts):
             named = (
                 account.username.lower() == username.lower() if username else account.home_account_id == self.current
             )
@@ -46,10 +48,8 @@ class Records:
 
     def with_account(self, account: Account) -> Records:
         """With this account added or renewed, and in use."""
-        key = _key(account)
-        known = [_key(a) for a in self.accounts]
-        accounts = tuple(account if _key(a) == key else a for a in self.accounts)
-        return replace(self, accounts=accounts if key in known else (*accounts, account)).using(account)
+        others = (a for a in self.accounts if _key(a) != _key(account))
+        return replace(self, accounts=(*others, account)).using(account)
 
     def without(self, account: Account) -> Records:
         """Without this account. The first of those that remain comes into use if this one was."""

@@ -284,6 +284,13 @@ def _token(
         )
     chosen = in_force(username, tenant)
     account = _account(account_store().read(), chosen.login_hint)
+    for name, value in {
+        "client_id": account.client_id,
+        "authority": account.authority,
+        **({} if tenant else {"tenant_id": account.tenant}),
+    }.items():
+        again = f"Run: az brokerauth login --username {account.username}"
+        chosen.insist(name, value, f"The {name} of {account.username}'s sign-in", again)
     wanted = tuple(scopes or [f"{resource}/.default" if resource else AZURE_SCOPE])
     chosen = replace(chosen, client_id=account.client_id, authority=account.authority)
     with _tokens(chosen, Records()) as tokens:
@@ -346,5 +353,5 @@ def shown(account: Account, records: Records) -> dict[str, Any]:
         "localAccountId": account.local_account_id,
         "clientId": account.client_id,
         "authority": account.authority,
-        "isCurrent": account.home_account_id == records.current,
+        "isCurrent": account == records.find(),
     }

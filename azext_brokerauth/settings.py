@@ -75,17 +75,18 @@ class Settings:
         """May tokens that az asked for be kept in az's own cache?"""
         return self.seed_az_cache and self.token_cache == "az"  # noqa: S105  (the name of a cache)
 
-    def insist(self, name: str, value: str, what: str) -> None:
+    def insist(self, name: str, value: str, what: str, remedy: str = "") -> None:
         """See that nothing slipped past an enforced setting.
 
         :param what: whose value it is, for the message.
+        :param remedy: what to do, where it is more than to give in.
         :raises SignInRefusedError: the fleet's file enforces another value; file and value are named.
         """
         if name in self.enforced and value.lower() != self.enforced[name]:
             raise SignInRefusedError(
                 f"{what} is {value}, but {self.origins[name]} is {self.enforced[name]}, and that is enforced."
                 " No token was given.",
-                remedy=_ASK,
+                remedy=remedy or _ASK,
             )
 
 

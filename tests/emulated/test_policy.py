@@ -204,6 +204,21 @@ def test_the_allowed_way_still_works_and_the_settings_say_who_decided(there: Ses
     assert "tenant_id" in there.brokerauth("list-settings", "--output", "table").stdout
 
 
+def test_an_application_of_our_own_is_enforced_in_every_way(
+    start_double: Callable[[Scenario | str], Session],
+) -> None:
+    own, azs = "c1000000-0000-4000-8000-0000000000c1", "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+    there = start_double("default")
+    there.tell("login")  # for Azure CLI's application, before there was a policy
+    enforce(there, f"[brokerauth]\nclient_id = {own}\nenforced = client_id\n")
+    assert f"run: brokerauth login --username {ADA.username}" in refused(there, *GET).lower()
+    refused(there, "login", "--client-id", azs)
+    refused(there, *GET, AZURE_BROKERAUTH_CLIENT_ID=azs)
+    assert FILE in there.python(_credential(f"client_id={azs!r}")).stdout
+    there.tell("login")
+    assert there.tell("inspect-token", "--scope", VAULT)["clientId"] == own
+
+
 @pytest.mark.parametrize(
     "harm",
     [

@@ -28,8 +28,17 @@ def save(store, records):
 def test_the_last_one_to_sign_in_is_in_use():
     records = Records().with_account(ADA).with_account(GRACE)
     assert records.find() == GRACE
-    assert records.with_account(ADA).accounts == (ADA, GRACE)
+    assert records.with_account(ADA).accounts == (GRACE, ADA)
     assert records.with_account(ADA).find() == ADA
+
+
+def test_of_several_sign_ins_of_one_person_the_latest_counts():
+    elsewhere = replace(ADA, client_id="another")
+    records = Records().with_account(ADA).with_account(elsewhere)
+    assert records.find() == records.find(ADA.username) == elsewhere
+    assert records.find(client_id=ADA.client_id) == ADA
+    assert records.with_account(ADA).find() == ADA
+    assert records.without(elsewhere).find() == ADA
 
 
 def test_a_user_name_is_found_in_any_case():
