@@ -83,8 +83,10 @@ def found(machine: Machine, *said: str, sampler: Sampler | None = None, allowed:
 def _files(machine: Machine, sampler: Sampler | None) -> Iterator[tuple[Path, bytes]]:
     """The home's files, and what has come to the temporary directories while the sampler was open."""
     for root in [machine.home, *(sampler.new_temporaries() if sampler else [])]:
-        for path in [root, *root.rglob("*")]:
-            # The machine shares the temporary directories with its host, where other programs come and go.
+        # The machine shares the temporary directories with its host, where other programs come and go; os.walk passes
+        # over a directory that has just gone.
+        below = (Path(directory, name) for directory, _, names in os.walk(root) for name in names)
+        for path in [root, *below]:
             with contextlib.suppress(OSError):
                 if path.is_file() and not path.is_symlink():
                     yield path, path.read_bytes()
