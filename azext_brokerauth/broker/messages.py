@@ -11,12 +11,6 @@ MAX_LINE = 1 << 20
 """Bytes a line may have, its newline included. A token with hundreds of group claims has some tens of kilobytes."""
 
 
-GRACE = 0.3
-"""Seconds that a process whose requests have ended has for leaving by itself before it is killed. The native runtime
-holds named semaphores while it works on its cache; killed at that moment, it leaves one locked, and every later call of
-the same user hangs."""
-
-
 class MessageError(ValueError):
     """A line that is not a message: too long, not JSON, or not of the expected shape."""
 

@@ -18,8 +18,8 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from azext_brokerauth.broker import locks
 from azext_brokerauth.broker.messages import (
-    GRACE,
     Answer,
     Ask,
     Done,
@@ -170,8 +170,8 @@ class BrokerProcess:
                 self.end()
 
     def end(self) -> None:
-        """Let the process leave by itself for :data:`GRACE` seconds, then kill it and everything that it started, such
-        as a hanging proxy. Requests under way fail."""
+        """Let the process leave by itself for :data:`locks.GRACE` seconds, then kill it and everything that it started,
+        such as a hanging proxy, at a moment at which the runtime holds no lock. Requests under way fail."""
         self._retired = True
         if self.owner != os.getpid():
             return
@@ -185,11 +185,12 @@ class BrokerProcess:
             except BrokenPipeError:
                 _LOGGER.debug("the broker's process %d was already gone", self._process.pid)
             try:
-                self._process.wait(GRACE)
+                self._process.wait(locks.GRACE)
             except subprocess.TimeoutExpired:
                 _LOGGER.debug("the broker's process %d did not leave by itself", self._process.pid)
             try:
                 if os.name == "posix":
+                    self._stop_without_locks()
                     # The group outlives its leader as long as anything in it runs.
                     os.killpg(self._process.pid, signal.SIGKILL)
                 else:
@@ -198,6 +199,16 @@ class BrokerProcess:
                 _LOGGER.debug("nothing was left of the broker's process %d", self._process.pid)
             self._process.wait()
         _RUNNING.discard(self)
+
+    def _stop_without_locks(self) -> None:
+        deadline = time.monotonic() + locks.PATIENCE
+        while self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGSTOP)  # else it might take a lock before the kill
+            time.sleep(0.005)
+            if not locks.any_held() or time.monotonic() > deadline:
+                return
+            os.killpg(self._process.pid, signal.SIGCONT)
+            time.sleep(0.02)
 
     def _send(self, line: bytes) -> None:
         with self._lock:

@@ -12,8 +12,8 @@ import threading
 import time
 from typing import Any, BinaryIO
 
+from azext_brokerauth.broker import locks
 from azext_brokerauth.broker.messages import (
-    GRACE,
     Answer,
     App,
     Ask,
@@ -70,7 +70,10 @@ def _watch(requests: int, parent: int, server: _Server) -> None:
             logging.getLogger(__name__).debug("no pidfd: %s", error)
     while os.getppid() == parent and not server.idle() and not poll.poll(1000 if parent_ends < 0 else 30_000):
         pass
-    time.sleep(GRACE)
+    time.sleep(locks.GRACE + 0.1)  # the parent comes first, if it lives: it can stop this process before it kills it
+    deadline = time.monotonic() + locks.PATIENCE
+    while locks.any_held() and time.monotonic() < deadline:
+        time.sleep(0.01)
     _end_group()
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from azext_brokerauth import errors, settings
 from azext_brokerauth.accounts import AccountStore, Records
+from azext_brokerauth.broker import locks
 from azext_brokerauth.health import distribution, windows
 from azext_brokerauth.health.keyring import State, address
 from azext_brokerauth.health.probe import Probe, Ran
@@ -20,10 +21,6 @@ from azext_brokerauth.wsl import Kind, Machine, detect
 OLDEST_WSL = (2, 4, 13)
 """The first release with the proxy to Windows' broker, says Microsoft's page on MSAL Python and WSL."""
 SYSTEM_FILE = "/etc/brokerauth/config"
-SEMAPHORES = "sem.e165a065-"
-"""How the names begin that the runtime gives its named semaphores."""
-_SHM = "/dev/shm"  # noqa: S108
-"""Where glibc keeps named semaphores."""
 _WSLINFO = "/usr/bin/wslinfo"
 _SKEW = 300.0
 """Seconds. A token may be refused as not yet valid, or as expired, when clocks differ by more."""
@@ -484,7 +481,7 @@ def _packages(look: Look, things: Sequence[str]) -> tuple[Remedy, ...]:
 @_check("runtime-locks", "Runtime", needs="broker")
 def runtime_locks(look: Look) -> Finding:
     """Has a runtime that was killed left one of its named semaphores locked? Then every call hangs."""
-    stuck = _locked(look, [name for name in look.probe.names(_SHM) if name.startswith(SEMAPHORES)])
+    stuck = _locked(look, [name for name in look.probe.names(locks.DIRECTORY) if name.startswith(locks.PREFIX)])
     if stuck and any("broker/host.py" in line for line in look.probe.command_lines()):
         return _skip("a process of the broker is at work")
     if stuck:
@@ -492,7 +489,7 @@ def runtime_locks(look: Look) -> Finding:
         stuck = _locked(look, stuck)
     if not stuck:
         return _pass("The runtime has left no lock behind")
-    files = shlex.join(f"{_SHM}/{name}" for name in stuck)
+    files = shlex.join(f"{locks.DIRECTORY}/{name}" for name in stuck)
     return _fail(
         f"{len(stuck)} lock(s) that the runtime takes were left locked by a process that is gone, so that calls hang",
         bash(f"rm -f -- {files}"),
@@ -500,8 +497,7 @@ def runtime_locks(look: Look) -> Finding:
 
 
 def _locked(look: Look, names: Sequence[str]) -> list[str]:
-    """The semaphores whose value, glibc's first 32 bits of a ``sem_t``, is 0. Other users' cannot be read."""
-    return [name for name in names if look.probe.read(f"{_SHM}/{name}", 4) == b"\0\0\0\0"]
+    return [name for name in names if look.probe.read(f"{locks.DIRECTORY}/{name}", 4) == locks.LOCKED]
 
 
 # ---- the session and its keyring -------------------------------------------------------------------------------------
