@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from azext_brokerauth.broker import locks
 from azext_brokerauth.broker.messages import App, Ask, Done, Failure, Step, Trouble
 from azext_brokerauth.broker.process import ENVIRONMENT, BrokerProcess, ProcessEndedError
 from azext_brokerauth.errors import BrokerNotReadyError, BrokerTimeoutError, InvalidInputError
@@ -66,6 +68,17 @@ def wait():
     process.ask(ask, 1000)
 threading.Thread(target=wait, daemon=True).start()
 """
+# Holds one of the runtime's locks for a while, and hangs.
+HOLDS = """
+import time
+from pathlib import Path
+lock = Path({lock!r})
+lock.write_bytes(bytes(32))
+time.sleep({seconds})
+Path({let_go!r}).touch()
+lock.write_bytes(bytes([1]) + bytes(31))
+time.sleep(1000)
+"""
 Runtime = Callable[[str], Path]
 
 
@@ -104,6 +117,30 @@ def is_gone(pid: int) -> bool:
 def pids_in(file: Path) -> list[int]:
     wait_until(lambda: file.exists() and len(file.read_text().split()) == 2, LONG)
     return [int(pid) for pid in file.read_text().split()]
+
+
+@pytest.mark.parametrize("seconds", [1, 1000])
+def test_it_is_not_killed_while_the_runtime_holds_a_lock_but_not_waited_for_without_end(
+    runtime: Runtime, tmp_path: Path, seconds: int
+) -> None:
+    lock, let_go = Path(locks.DIRECTORY, f"{locks.PREFIX}{os.getpid()}-{seconds}"), tmp_path / "let go"
+    runtime(HOLDS.format(lock=str(lock), let_go=str(let_go), seconds=seconds))
+    process = BrokerProcess()
+
+    def ask() -> None:
+        with pytest.raises(ProcessEndedError):
+            process.ask(ASK, LONG)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        wait_until(lock.exists, LONG)
+        process.end()
+        assert not process.alive
+        assert let_go.exists() == (seconds == 1)
+    finally:
+        lock.unlink()
+        asking.join()
 
 
 def test_it_is_given_named_variables_and_no_others(runtime: Runtime) -> None:
