@@ -378,13 +378,9 @@ class Tokens:
             if isinstance(outcome, Token):
                 # Whoever answered is asked for by name from now on. After the picker, the key may name another.
                 keys = {replace(key, account=outcome.account.home_account_id)}
-                for answered in (
-                    set()
-                    if ask.pop or ask.client_session
-                    else keys
-                    if prompt is Prompt.SELECT_ACCOUNT
-                    else {key, *keys}
-                ):
+                if prompt is not Prompt.SELECT_ACCOUNT:
+                    keys.add(key)
+                for answered in () if ask.pop or ask.client_session else keys:
                     self._cache.put(answered, outcome, now)
                     # The runtime has a cache of its own, and may give the same old token again.
                     self._retry_after[answered] = 0.0 if age(outcome, now) is Age.FRESH else now + RETRY

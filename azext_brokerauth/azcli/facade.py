@@ -65,6 +65,23 @@ def is_brokered(cache: Any, account: Mapping[str, Any]) -> bool:
     return account.get("account_source") == _BROKER and not any(True for _ in refresh_tokens)
 
 
+def to_account(account: Mapping[str, Any], client_id: str, authority: str) -> Account:
+    """MSAL's account as ours.
+
+    :param account: as ``get_accounts`` gives it.
+    :param client_id: the application that was signed in to.
+    :param authority: the authority's host name.
+    """
+    return Account(
+        username=account["username"],
+        home_account_id=account["home_account_id"],
+        local_account_id=account["local_account_id"],
+        tenant=account["realm"],
+        client_id=client_id,
+        authority=authority,
+    )
+
+
 class BrokeredApplication:
     """MSAL's application, but for the tokens of accounts that signed in through the broker.
 
@@ -119,14 +136,7 @@ class BrokeredApplication:
             claims=claims_challenge or "",
             enable_cae=self._enable_cae,
             client_session=request_data.get(_AGENT_SESSION, ""),
-            account=Account(
-                username=account["username"],
-                home_account_id=account["home_account_id"],
-                local_account_id=account["local_account_id"],
-                tenant=account["realm"],
-                client_id=self._client_id,
-                authority=self._inner.authority.instance,
-            ),
+            account=to_account(account, self._client_id, self._inner.authority.instance),
         )
         try:
             with ends_on_signals():

@@ -15,7 +15,7 @@ from knack.log import get_logger
 from azext_brokerauth import custom, errors, settings
 from azext_brokerauth.accounts import Records
 from azext_brokerauth.azcli import hook
-from azext_brokerauth.azcli.facade import SIGNING_IN, SignIn, is_brokered
+from azext_brokerauth.azcli.facade import SIGNING_IN, SignIn, is_brokered, to_account
 from azext_brokerauth.broker.messages import Account
 from azext_brokerauth.cache import MANDATORY, Token
 from azext_brokerauth.settings import SHARED_TENANTS
@@ -89,14 +89,7 @@ def _fell_back(
     cmd: Any, known: dict[str, Any], chosen: settings.Settings, subscriptions: list[dict[str, Any]] | None
 ) -> dict[str, Any]:
     """What is told of a sign-in that is az's own, and none of the broker's."""
-    account = Account(
-        username=known["username"],
-        home_account_id=known["home_account_id"],
-        local_account_id=known["local_account_id"],
-        tenant=known["realm"],
-        client_id=chosen.client_id,
-        authority=known["environment"],
-    )
+    account = to_account(known, chosen.client_id, known["environment"])
     if subscriptions is None:  # az's picker has shown them
         cached = _profile.Profile(cli_ctx=cmd.cli_ctx).load_cached_subscriptions()
         subscriptions = [s for s in cached if s["user"]["name"] == account.username]

@@ -5,7 +5,6 @@ They run on an emulated machine, whose network is its own, so the ports can be t
 
 from __future__ import annotations
 
-import datetime
 import json
 import ssl
 import sys
@@ -13,19 +12,15 @@ import threading
 import time
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from testbed.directory import CONTOSO
+from tests.certificates import self_signed
 
 LOCAL_PORT = 50342
 """Where MSAL looks for Cloud Shell's token service (``msal.cloudshell``)."""
@@ -93,40 +88,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing on stderr."""
 
 
-def _identity(certificate: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Stand-in AD FS for tests")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(address, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    private = certificate.with_suffix(".key")
-    private.touch(mode=0o600)
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, private)
-    return context
-
-
 def main(certificate: Path) -> None:
     """:param certificate: gets AD FS's certificate, which az must be told to trust."""
     local = ThreadingHTTPServer(("127.0.0.1", LOCAL_PORT), _Handler)
     threading.Thread(target=local.serve_forever, daemon=True).start()
     ad_fs = ThreadingHTTPServer(("127.0.0.1", AD_FS_PORT), _Handler)
-    ad_fs.socket = _identity(certificate).wrap_socket(ad_fs.socket, server_side=True)
+    identity = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    identity.load_cert_chain(certificate, self_signed(certificate))
+    ad_fs.socket = identity.wrap_socket(ad_fs.socket, server_side=True)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     ad_fs.serve_forever()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import os
 import shutil
 import subprocess
@@ -12,12 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from testbed.machine import Machine
+from tests.certificates import self_signed
 
 TOOLS = Path(__file__).with_name("package.json")
 
@@ -52,7 +47,8 @@ def machine(runtime: str) -> Iterator[Machine]:
 def storage(machine: Machine, azurite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The emulator on the machine: its account's URL, and the certificate to trust."""
     files = tmp_path_factory.mktemp("azurite")
-    certificate, key = self_signed(files)
+    certificate = files / "certificate.pem"
+    key = self_signed(certificate)
     options = ["--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry", "--oauth", "basic"]
     command = ["node", str(azurite), *options, "--cert", str(certificate), "--key", str(key)]
     process = machine.popen(command, cwd=files, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -71,27 +67,3 @@ def storage(machine: Machine, azurite: Path, tmp_path_factory: pytest.TempPathFa
     finally:
         process.kill()
         process.wait()
-
-
-def self_signed(directory: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (directory / "certificate.pem").write_bytes(certificate.public_bytes(pem))
-    (directory / "key.pem").write_bytes(private)
-    return directory / "certificate.pem", directory / "key.pem"
