@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from testbed.interpreters import default_runtime, interpreter_of, site_packages_of
 from testbed.machine import Machine, MachineError
+from testbed.machine.interpreters import default_runtime, interpreter_of, site_packages_of
 from testbed.scenarios import SCENARIOS
 
 

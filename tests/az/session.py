@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from testbed.interpreters import site_packages_of
 from testbed.machine import Machine
+from testbed.machine.interpreters import site_packages_of
 from testbed.scenarios import Scenario
 from tests.emulated.session import claims_of
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from testbed.cloud.issuer import AZURE_CLI
 from testbed.directory import ADA, CONTOSO, DEVICE_ID, FABRIKAM, GRACE, KATHERINE, User
-from testbed.issuer import AZURE_CLI
 from testbed.scenarios import Scenario
 from tests.emulated.session import Session, claims_of, session
 

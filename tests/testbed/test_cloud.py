@@ -19,13 +19,13 @@ import jwt
 import msal
 import pytest
 
-from testbed import cloud
+from testbed.cloud import server
+from testbed.cloud.issuer import AZURE_CLI, Ask, Issuer, audience_of
+from testbed.cloud.refusals import EntraError
 from testbed.directory import ADA, CONTOSO, DEVICE_ID, FABRIKAM, GRACE, KATHERINE
-from testbed.issuer import AZURE_CLI, Ask, Issuer, audience_of
 from testbed.journal import Journal
-from testbed.refusals import EntraError
 from testbed.scenarios import SCENARIOS, Scenario
-from testbed.windows import Action, Broker
+from testbed.windows.broker import Action, Broker
 
 ARM_SCOPE = "https://management.core.windows.net//.default"
 PRODUCTION, DEVELOPMENT, SHARED = (f"/subscriptions/50000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
@@ -43,7 +43,7 @@ class World:
         self.broker = Broker(lambda: self.scenario, self.issuer, self.journal)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        authority = cloud.start(self.issuer, self.journal, lambda: self.scenario, directory / "cloud", port=self.port)
+        authority = server.start(self.issuer, self.journal, lambda: self.scenario, directory / "cloud", port=self.port)
         self.tls = ssl.create_default_context(cafile=str(authority))
         self.tls.verify_flags |= ssl.VERIFY_X509_STRICT
 
@@ -289,7 +289,7 @@ def approved_device_flow(world: World, user: Any = ADA) -> dict[str, Any]:
     return flow
 
 
-@pytest.mark.parametrize("host", cloud.HOSTS)
+@pytest.mark.parametrize("host", server.HOSTS)
 def test_every_name_is_served_under_a_certificate_for_it(world: World, host: str) -> None:
     status, headers, _ = world.call("GET", f"https://{host}/nothing/here")
     assert status in (401, 404)

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from testbed.interpreters import default_runtime
 from testbed.machine import Machine
+from testbed.machine.interpreters import default_runtime
 
 CALLS = """
 import threading, uuid, pymsalruntime as runtime

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from testbed.interpreters import default_runtime
 from testbed.machine import Machine
+from testbed.machine.interpreters import default_runtime
 from testbed.scenarios import SCENARIOS, from_json, load
 
 REPOSITORY = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import time
 from jeepney import HeaderFields, Message, MessageType, message_bus, new_error, new_method_return
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
-from testbed.windows import Broker
+from testbed.windows.broker import Broker
 
 _NAME = "com.microsoft.identity.broker1"
 _INTERFACE = "com.microsoft.identity.Broker1"

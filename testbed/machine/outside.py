@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
-import platform
-import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,11 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from testbed.interpreters import default_runtime, site_packages_of
-from testbed.plan import Plan
+from testbed.machine.host import MachineError, compiled, tool, why_it_ended
+from testbed.machine.interpreters import default_runtime, site_packages_of
+from testbed.machine.plan import Plan
 from testbed.scenarios import Scenario, load, to_json
 
-_HERE = Path(__file__).parent
+_ROOM = Path(__file__).parent
+_SOURCES = {"uname_shim": _ROOM / "uname_shim.c", "windows_program": _ROOM.parent / "windows/program.c"}
+"""What the machine needs compiled, by the name that the plan gives it."""
 _DROPPED_PREFIXES = (
     *("LD_", "PYTHON", "XDG_", "DBUS_", "WSL", "GNOME_"),
     *("AZURE_", "ARM_", "IDENTITY_", "IMDS_", "MSI_", "COPILOT_"),
@@ -32,15 +31,6 @@ _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 _FIXED_AT_START = ("machine", "interop", "keyring", "runtime_package")
 _END_DEADLINE = 5.0
 """Seconds that the machine's programs may take to die with it."""
-_FORBIDDING_SYSCTLS = {
-    "user.max_user_namespaces": "0",
-    "kernel.unprivileged_userns_clone": "0",
-    "kernel.apparmor_restrict_unprivileged_userns": "1",
-}
-
-
-class MachineError(Exception):
-    """The machine cannot be had here; the text is one sentence for the person at the keyboard."""
 
 
 class Process(subprocess.Popen[str]):
@@ -82,8 +72,8 @@ class Machine:
 
     def __enter__(self) -> Machine:
         """:raises MachineError:"""
-        self._nsenter = _tool("nsenter")
-        programs = {name: str(compiled(name)) for name in ("uname_shim", "windows_program")}
+        self._nsenter = tool("nsenter")
+        programs = {name: str(compiled(source)) for name, source in _SOURCES.items()}
         with contextlib.ExitStack() as stack:
             self._world = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="testbed-")))
             self.home = (self._given_home or self._world / "home").absolute()
@@ -209,45 +199,23 @@ class Machine:
             stdin.flush()
         line = stdout.readline()
         if not line:
-            raise MachineError(_why_it_ended(Path(self._log.name).read_text()))
+            raise MachineError(why_it_ended(Path(self._log.name).read_text()))
         answer: dict[str, Any] = json.loads(line)
         if answer["problem"]:
             raise MachineError(answer["problem"])
         return answer
 
 
-def compiled(name: str) -> Path:
-    """The program or library made from `NAME.c`, from the user's cache when it is there.
-
-    :raises MachineError: there is no C compiler, or it fails.
-    """
-    source = _HERE / f"{name}.c"
-    key = hashlib.sha256(source.read_bytes() + platform.platform().encode()).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "brokerauth-testbed"
-    made = cache / f"{name}-{key}"
-    if made.exists():
-        return made
-    compiler = [_tool("cc"), "-O2", *(["-shared", "-fPIC"] if name.endswith("_shim") else [])]
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as private:
-        command = [*compiler, "-o", f"{private}/{name}", str(source)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise MachineError(f"{shlex.join(command)} failed: {done.stderr.strip()}")
-        Path(private, name).replace(made)
-    return made
-
-
 def _start_init(log: IO[str]) -> subprocess.Popen[str]:
     user = ["--user", "--map-root-user"] if os.geteuid() != 0 else []
     namespaces = [*user, "--mount", "--pid", "--net", "--fork", "--kill-child"]
     return subprocess.Popen(
-        [_tool("unshare"), *namespaces, sys.executable, "-m", "testbed.init"],
+        [tool("unshare"), *namespaces, sys.executable, "-m", "testbed.machine.init"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
-        cwd=_HERE.parent,
+        cwd=_ROOM.parents[1],  # where the package testbed is
         env={name: value for name, value in os.environ.items() if not name.startswith(("LD_", "PYTHON"))},
         start_new_session=True,  # Ctrl-C is not for the machine
     )
@@ -269,13 +237,6 @@ def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
     return process.stdin, process.stdout
 
 
-def _tool(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        raise MachineError(f"{name} is missing: install {'a C compiler' if name == 'cc' else 'util-linux'}")
-    return found
-
-
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -286,17 +247,3 @@ def _without_the_callers_settings(environment: Mapping[str, str]) -> dict[str, s
         for name, value in environment.items()
         if not name.startswith(_DROPPED_PREFIXES) and name not in _DROPPED and name.lower() not in _PROXIES
     }
-
-
-def _why_it_ended(log: str) -> str:
-    """One sentence from what unshare or the first process said last."""
-    last = (log.strip().splitlines() or ["it said nothing"])[-1]
-    if not last.startswith("unshare:"):
-        return f"the machine's first process ended: {last}"
-    if os.geteuid() == 0:
-        return f"this root may not make namespaces ({last}): in a container, give it --privileged"
-    for sysctl, forbidding in _FORBIDDING_SYSCTLS.items():
-        file = Path("/proc/sys", *sysctl.split("."))
-        if file.exists() and file.read_text().strip() == forbidding:
-            return f"users may not make namespaces here: change the sysctl {sysctl}={forbidding}, or be root"
-    return f"this user may not make namespaces ({last}): be root"

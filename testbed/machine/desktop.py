@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from testbed.layers import write
-from testbed.plan import UnfitHostError
+from testbed.machine.layers import write
+from testbed.machine.plan import UnfitHostError
 
 _UNLOCKING_INPUT = "testbed"
 """The keyring's password."""

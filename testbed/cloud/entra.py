@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from testbed.directory import ADA, USERS, User, user_named
-from testbed.issuer import (
+from testbed.cloud.issuer import (
     AZURE_CLI,
     NO_TENANT_IN_PARTICULAR,
     Ask,
@@ -26,10 +25,11 @@ from testbed.issuer import (
     find_tenant,
     membership_of,
 )
+from testbed.cloud.refusals import EntraError
+from testbed.cloud.web import Reply, Request, html_reply, json_reply
+from testbed.directory import ADA, USERS, User, user_named
 from testbed.journal import Journal
-from testbed.refusals import EntraError
 from testbed.scenarios import Scenario
-from testbed.web import Reply, Request, html_reply, json_reply
 
 _CLOUDS = {
     "login.microsoftonline.com": (

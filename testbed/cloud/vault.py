@@ -10,10 +10,10 @@ from typing import Any
 
 import jwt
 
+from testbed.cloud.issuer import Issuer
+from testbed.cloud.web import Reply, Request, json_reply
 from testbed.directory import CONTOSO, FABRIKAM
-from testbed.issuer import Issuer
 from testbed.journal import Journal
-from testbed.web import Reply, Request, json_reply
 
 _TENANT_OF = {"contoso.vault.azure.net": CONTOSO.tenant_id, "fabrikam.vault.azure.net": FABRIKAM.tenant_id}
 HOSTS = tuple(_TENANT_OF)

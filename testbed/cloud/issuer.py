@@ -20,8 +20,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
+from testbed.cloud.refusals import EntraError
 from testbed.directory import DEVICE_ID, Membership, Tenant, User, tenant_named
-from testbed.refusals import EntraError
 from testbed.scenarios import Scenario
 
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"

@@ -7,7 +7,7 @@ import itertools
 import os
 from pathlib import Path
 
-from testbed.plan import UnfitHostError
+from testbed.machine.plan import UnfitHostError
 
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND, _MS_MOVE, _MS_REC = 0x2, 0x4, 0x8, 0x1000, 0x2000, 0x4000
 _LIBC = ctypes.CDLL(None, use_errno=True)

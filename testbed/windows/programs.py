@@ -16,7 +16,7 @@ from typing import Any
 
 from testbed.journal import Journal
 from testbed.scenarios import Scenario
-from testbed.windows import Broker
+from testbed.windows.broker import Broker
 
 STATE = Path("/run/testbed")
 """The testbed's own files on the machine; a product has no business with them."""
@@ -27,7 +27,7 @@ CMD = _SYSTEM / "cmd.exe"
 DSREGCMD = _SYSTEM / "dsregcmd.exe"
 POWERSHELL = _SYSTEM / "WindowsPowerShell/v1.0/powershell.exe"
 ON_WINDOWS = (PROXY, CMD, DSREGCMD, POWERSHELL)
-"""The programs that Linux needs interop for. A new one goes here, and into the table in `init.py`."""
+"""The programs that Linux needs interop for. A new one goes here, and into the table in `machine/init.py`."""
 LINUX_BROKER = STATE / "linux-broker"
 """The double's way to the native Linux broker; the real runtime takes D-Bus."""
 
@@ -55,7 +55,7 @@ class Outcome:
     """`exit`, `hang` or `crash`."""
 
     def orders(self) -> bytes:
-        """The outcome in the language of `windows_program.c`."""
+        """The outcome as the orders that `program.c` reads."""
         end = {"exit": (b"x", self.status), "hang": (b"h", 0), "crash": (b"c", 0)}[self.then]
         texts = [(b"o", self.stdout), (b"e", self.stderr)]
         writes = [struct.pack("!cI", letter, len(text)) + text for letter, text in texts]

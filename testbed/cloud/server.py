@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from testbed import arm, entra, vault
-from testbed.issuer import Issuer
+from testbed.cloud import arm, entra, vault
+from testbed.cloud.issuer import Issuer
+from testbed.cloud.web import Reply, Request, json_reply
 from testbed.journal import Journal
 from testbed.scenarios import Scenario
-from testbed.web import Reply, Request, json_reply
 
 HOSTS: tuple[str, ...] = (*entra.HOSTS, *arm.HOSTS, *vault.HOSTS)
 """Every name that must resolve to the stand-ins' address inside the emulated machine."""

@@ -1,8 +1,8 @@
 """The first process of the emulated machine: builds it as the scenario says, then serves it.
 
-`machine.py` starts it in new mount, process and network namespaces, and talks with it in JSON lines: a `Plan` on
-stdin, a `Ready` on stdout, then a scenario and another `Ready` for each change of mind. The end of stdin is the end of
-the machine.
+`outside.py` starts it in new mount, process and network namespaces, and talks with it in JSON lines: a `Plan` on
+stdin, a `Ready` on stdout, then for each change of the scenario the new one and another `Ready`. When stdin ends, the
+machine ends.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from testbed import cloud, desktop, disguise
-from testbed.issuer import Issuer
+from testbed.cloud import server
+from testbed.cloud.issuer import Issuer
 from testbed.journal import Journal
-from testbed.layers import Layers, enter_root, write
-from testbed.plan import Plan, Ready, UnfitHostError
+from testbed.machine import desktop, disguise
+from testbed.machine.layers import Layers, enter_root, write
+from testbed.machine.plan import Plan, Ready, UnfitHostError
 from testbed.scenarios import Scenario, from_json
-from testbed.windows import Broker
-from testbed.windows_programs import (
+from testbed.windows.broker import Broker
+from testbed.windows.programs import (
     CMD,
     DSREGCMD,
     LINUX_BROKER,
@@ -56,7 +57,7 @@ def main() -> None:
     except UnfitHostError as unfit:
         _say(Ready(problem=str(unfit)))
         return
-    # Whose parent is gone becomes this process's child: let the kernel bury it.
+    # A process whose parent is gone becomes this one's child; with this, the kernel removes it when it ends.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     _say(Ready(environment))
     for line in sys.stdin:
@@ -90,8 +91,8 @@ def start(plan: Plan) -> tuple[dict[str, str], Change]:
     issuer = Issuer(scenario, world / "ledger")
     keys = world / "cloud"
     keys.mkdir()
-    authority = cloud.start(issuer, journal, scenario, keys)
-    environment = disguise.put_on(plan, layers, current, cloud.HOSTS, authority)
+    authority = server.start(issuer, journal, scenario, keys)
+    environment = disguise.put_on(plan, layers, current, server.HOSTS, authority)
     broker = Broker(scenario, issuer, journal)
     programs = {
         WSLINFO.name: wslinfo(scenario, journal),
@@ -105,13 +106,13 @@ def start(plan: Plan) -> tuple[dict[str, str], Change]:
     session_directory = Path(f"/run/user/{os.getuid()}")
     environment |= desktop.start(session_directory, plan.home, current.keyring, required=plan.runtime == "real")
     if current.machine == "native-linux" and plan.runtime == "real":
-        from testbed import linux_broker  # nothing else needs jeepney
+        from testbed.linux import broker as linux_broker  # nothing else needs jeepney
 
         linux_broker.serve(environment["DBUS_SESSION_BUS_ADDRESS"], broker)
 
     def change_all(fields: dict[str, Any]) -> None:
         change(fields)
-        disguise.route(current, cloud.HOSTS)
+        disguise.route(current, server.HOSTS)
 
     return environment, change_all
 

@@ -8,10 +8,10 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from testbed.layers import Layers, mount_tmpfs, write
-from testbed.plan import Plan
+from testbed.machine.layers import Layers, mount_tmpfs, write
+from testbed.machine.plan import Plan
 from testbed.scenarios import Scenario
-from testbed.windows_programs import LINUX_BROKER, ON_WINDOWS, PROXY, STATE, WSLINFO
+from testbed.windows.programs import LINUX_BROKER, ON_WINDOWS, PROXY, STATE, WSLINFO
 
 RELEASES = {
     "wsl2": "5.15.167.4-microsoft-standard-WSL2",
@@ -22,6 +22,7 @@ RELEASES = {
     "not-wsl": "6.1.0-28-amd64",
 }
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+_DOUBLE = Path(__file__).parents[1] / "runtime/pymsalruntime"
 _RUNTIME_VERSION = "0.20.7"
 """The release of pymsalruntime that the double stands in for."""
 
@@ -108,7 +109,7 @@ def _arrange_runtime(plan: Plan, layers: Layers, package: str) -> None:
             if installed.exists():
                 shutil.rmtree(installed)
         if package != "absent":
-            shutil.copytree(Path(__file__).parent / "double", directory, dirs_exist_ok=True)
+            shutil.copytree(_DOUBLE, directory / "pymsalruntime")
             metadata = directory / f"pymsalruntime-{_RUNTIME_VERSION}.dist-info" / "METADATA"
             metadata.parent.mkdir()
             write(metadata, f"Metadata-Version: 2.1\nName: pymsalruntime\nVersion: {_RUNTIME_VERSION}\n")

@@ -11,10 +11,10 @@ from typing import Any
 
 import jwt
 
+from testbed.cloud.issuer import Issuer, issuer_of
+from testbed.cloud.web import Reply, Request, json_reply
 from testbed.directory import SUBSCRIPTIONS, TENANTS, USERS, Subscription, Tenant, User
-from testbed.issuer import Issuer, issuer_of
 from testbed.journal import Journal
-from testbed.web import Reply, Request, json_reply
 
 _ENTRA_OF = {
     "management.azure.com": "login.windows.net",

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from testbed.cloud.issuer import Ask, Issuer, client_info, membership_of
+from testbed.cloud.refusals import EntraError
 from testbed.directory import USERS, User, user_named
-from testbed.issuer import Ask, Issuer, client_info, membership_of
 from testbed.journal import Journal
-from testbed.refusals import EntraError
 from testbed.scenarios import Scenario
 
 _SILENT, _INTERACTIVE = ["rsa", "mfa"], ["pwd", "rsa", "mfa"]
