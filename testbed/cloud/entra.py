@@ -1,10 +1,9 @@
-"""The stand-in for Entra: discovery, sign-in by browser and device code, and the token endpoint."""
+"""The stand-in for Entra: sign-in by browser and device code, and the token endpoint."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import json
 import secrets
 import threading
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from testbed.cloud import discovery, pages
 from testbed.cloud.issuer import (
     AZURE_CLI,
     NO_TENANT_IN_PARTICULAR,
@@ -26,32 +26,13 @@ from testbed.cloud.issuer import (
     membership_of,
 )
 from testbed.cloud.refusals import EntraError
-from testbed.cloud.web import Reply, Request, html_reply, json_reply
-from testbed.directory import ADA, USERS, User, user_named
+from testbed.cloud.web import Reply, Request, json_reply
+from testbed.directory import ADA, User, user_named
 from testbed.journal import Journal
 from testbed.scenarios import Scenario
 
-_CLOUDS = {
-    "login.microsoftonline.com": (
-        "login.windows.net",
-        ("login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"),
-    ),
-    "login.partner.microsoftonline.cn": (
-        "login.partner.microsoftonline.cn",
-        ("login.partner.microsoftonline.cn", "login.chinacloudapi.cn"),
-    ),
-    "login.microsoftonline.us": (
-        "login.microsoftonline.us",
-        ("login.microsoftonline.us", "login.usgovcloudapi.net"),
-    ),
-}
-"""Each cloud by its preferred network name: its preferred cache name and its aliases, as instance discovery tells."""
-_CIAM = "contoso.ciamlogin.com"
-HOSTS = (*(alias for _, aliases in _CLOUDS.values() for alias in aliases), _CIAM)
-_CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 _DEVICE_CODE_LIFETIME = 900
 _NATIVE_CLIENT = "https://login.microsoftonline.com/common/oauth2/nativeclient"
-_STAND_IN = "<h1>Stand-in for Microsoft Entra</h1><p>For tests. This is not Microsoft; no password is asked for.</p>"
 
 
 @dataclass(frozen=True)
@@ -108,11 +89,11 @@ class Entra:
         tenant, *rest = request.parts or [""]
         match "/".join(rest):
             case "v2.0/.well-known/openid-configuration":
-                return _configuration(request.host, tenant, "/v2.0")
+                return discovery.configuration(request.host, tenant, "/v2.0")
             case ".well-known/openid-configuration":
-                return _configuration(request.host, tenant, "")
+                return discovery.configuration(request.host, tenant, "")
             case "discovery/instance":
-                return _instances(request)
+                return discovery.instances(request)
             case "discovery/v2.0/keys" | "discovery/keys":
                 return json_reply(self._issuer.keys())
             case "oauth2/v2.0/token" | "oauth2/token" if request.method == "POST":
@@ -124,13 +105,13 @@ class Entra:
             case "oauth2/v2.0/authorize" | "oauth2/authorize":
                 return self._authorize(request, tenant, {**request.query, **form})
             case "oauth2/deviceauth":
-                return _device_page(request.query.get("user_code", ""))
+                return pages.device_code(request.query.get("user_code", ""))
             case "oauth2/v2.0/logout" | "oauth2/logout":
-                return html_reply(f"{_STAND_IN}<p>Signed out.</p>")
+                return pages.page("<p>Signed out.</p>")
             case "approve" if tenant == "testbed" and request.method == "POST":
                 return self._approve({**request.query, **form})
         if rest and rest[0] == "userrealm":
-            return _user_realm(rest[-1])
+            return discovery.user_realm(rest[-1])
         return json_reply({"error": "not_found"}, 404)
 
     def _device_code(self, ask: Ask) -> Reply:
@@ -162,7 +143,7 @@ class Entra:
         for device in waiting:
             device.user = user
         signed_in = len(waiting) if user else 0
-        return html_reply(f"{_STAND_IN}<p>Signed in on {signed_in} device(s).</p>", 200 if signed_in else 404)
+        return pages.page(f"<p>Signed in on {signed_in} device(s).</p>", 200 if signed_in else 404)
 
     def _authorize(self, request: Request, tenant: str, asked: Mapping[str, str]) -> Reply:
         redirect_uri = asked.get("redirect_uri", "")
@@ -173,7 +154,7 @@ class Entra:
             if user is None and asked.get("prompt") == "none":
                 raise EntraError(50058)
             if user is None:
-                return _sign_in_page(request.path, asked)
+                return pages.sign_in(request.path, asked)
             ask = _ask(request, tenant, asked)
             membership_of(user, ask)
         except EntraError as refusal:
@@ -187,7 +168,7 @@ class Entra:
         if "state" in asked:
             answer["state"] = asked["state"]
         if asked.get("response_mode") == "form_post":
-            return _form_post(redirect_uri, answer)
+            return pages.form_post(redirect_uri, answer)
         mark = "#" if asked.get("response_mode") == "fragment" else "?"
         return Reply(status=302, headers={"Location": f"{redirect_uri}{mark}{urlencode(answer)}"})
 
@@ -292,114 +273,4 @@ def _ask(request: Request, tenant: str, asked: Mapping[str, str]) -> Ask:
     audience_of(scope.split())
     return Ask(
         asked.get("client_id", ""), tenant, tuple(scope.split()), json.loads(asked.get("claims") or "{}"), request.host
-    )
-
-
-def _configuration(host: str, tenant: str, version: str) -> Reply:
-    if tenant in NO_TENANT_IN_PARTICULAR:
-        path, tenant_id = tenant, "{tenantid}"
-    elif tenant == "consumers":
-        path = tenant_id = _CONSUMERS
-    else:
-        path = tenant_id = find_tenant(tenant).tenant_id
-    base, oauth = f"https://{host}/{path}", f"https://{host}/{path}/oauth2{version}"
-    return json_reply(
-        {
-            "token_endpoint": f"{oauth}/token",
-            "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
-            "jwks_uri": f"{base}/discovery{version}/keys",
-            "response_modes_supported": ["query", "fragment", "form_post"],
-            "subject_types_supported": ["pairwise"],
-            "id_token_signing_alg_values_supported": ["RS256"],
-            "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
-            "scopes_supported": ["openid", "profile", "email", "offline_access"],
-            "issuer": f"https://{host}/{tenant_id}/v2.0" if version else f"https://sts.windows.net/{tenant_id}/",
-            "request_uri_parameter_supported": False,
-            "userinfo_endpoint": "https://graph.microsoft.com/oidc/userinfo",
-            "authorization_endpoint": f"{oauth}/authorize",
-            "device_authorization_endpoint": f"{oauth}/devicecode",
-            "http_logout_supported": True,
-            "frontchannel_logout_supported": True,
-            "end_session_endpoint": f"{oauth}/logout",
-            "claims_supported": [
-                "sub",
-                "iss",
-                "aud",
-                "exp",
-                "iat",
-                "nonce",
-                "name",
-                "oid",
-                "tid",
-                "preferred_username",
-            ],
-            "tenant_region_scope": None if tenant_id == "{tenantid}" else "EU",
-            "cloud_instance_name": "microsoftonline.com",
-            "cloud_graph_host_name": "graph.windows.net",
-            "msgraph_host": "graph.microsoft.com",
-            "rbac_url": "https://pas.windows.net",
-        }
-    )
-
-
-def _instances(request: Request) -> Reply:
-    asked = urlsplit(request.query.get("authorization_endpoint", ""))
-    if asked.hostname not in HOSTS:
-        raise EntraError(50049)
-    tenant = asked.path.strip("/").split("/")[0] or "common"
-    return json_reply(
-        {
-            "tenant_discovery_endpoint": f"https://{asked.hostname}/{tenant}/v2.0/.well-known/openid-configuration",
-            "api-version": request.query.get("api-version", "1.1"),
-            "metadata": [
-                {"preferred_network": network, "preferred_cache": cache, "aliases": list(aliases)}
-                for network, (cache, aliases) in _CLOUDS.items()
-            ],
-        }
-    )
-
-
-def _user_realm(username: str) -> Reply:
-    user = user_named(username)
-    if user is None:
-        return json_reply({"ver": "1.0", "account_type": "Unknown", "cloud_instance_name": "microsoftonline.com"})
-    return json_reply(
-        {
-            "ver": "1.0",
-            "account_type": "Managed",
-            "domain_name": user.username.partition("@")[2],
-            "cloud_instance_name": "microsoftonline.com",
-            "cloud_audience_urn": "urn:federation:MicrosoftOnline",
-        }
-    )
-
-
-def _hidden(fields: Mapping[str, str]) -> str:
-    return "".join(
-        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
-        for name, value in fields.items()
-    )
-
-
-def _user_buttons(name: str) -> str:
-    return "".join(f'<p><button name="{name}" value="{user.username}">{user.username}</button></p>' for user in USERS)
-
-
-def _sign_in_page(path: str, asked: Mapping[str, str]) -> Reply:
-    return html_reply(
-        f'{_STAND_IN}<form action="{html.escape(path)}">{_hidden(asked)}{_user_buttons("as_user")}</form>'
-    )
-
-
-def _device_page(user_code: str) -> Reply:
-    return html_reply(
-        f'{_STAND_IN}<form method="post" action="/testbed/approve"><p>Code: <input name="user_code" '
-        f'value="{html.escape(user_code)}"></p>{_user_buttons("username")}</form>'
-    )
-
-
-def _form_post(redirect_uri: str, answer: Mapping[str, str]) -> Reply:
-    return html_reply(
-        f'<body onload="document.forms[0].submit()">{_STAND_IN}<form method="post" '
-        f'action="{html.escape(redirect_uri)}">{_hidden(answer)}<button>Continue</button></form></body>'
     )
