@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import Any
 from testbed.machine import Machine
 from testbed.machine.interpreters import site_packages_of
 from testbed.scenarios import Scenario
-from tests.emulated.session import claims_of
+from tests.shell import Shell
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 QUICK = {"AZURE_BROKERAUTH_SILENT_TIMEOUT": "4", "AZURE_BROKERAUTH_PROMPT_TIMEOUT": "4"}
@@ -51,13 +50,14 @@ def machine_for(scenario: Scenario | str, runtime: str, cli: Cli = CLI) -> Machi
 
 
 @dataclass
-class Terminal:
+class Terminal(Shell):
     """Runs az. What a token is good for is never in what it prints, but where a token was asked for."""
 
-    machine: Machine
     directory: Path
     cli: Cli = CLI
     env: dict[str, str] = field(default_factory=dict)
+    silent = False  # az has warnings of its own
+    get_access_token = ("account", "get-access-token")
 
     def __post_init__(self) -> None:
         self.env = {
@@ -68,33 +68,16 @@ class Terminal:
             "BROWSER": "/bin/false",
         } | self.env
 
-    @property
-    def config(self) -> Path:
-        return self.machine.home / ".azure"
-
     def run(self, command: Sequence[str], *, timeout: float = 60, **env: str) -> subprocess.CompletedProcess[str]:
         done = self.machine.run(command, timeout=timeout, env=self.env | env, cwd=self.directory)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
+    def command(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        return self.az(*words, **more)
+
     def az(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
         return self.run([self.cli.program, *words], **more)
-
-    def tell(self, *words: str, **more: Any) -> Any:
-        """What a command that succeeds prints."""
-        done = self.az(*words, **more)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout) if done.stdout else None
-
-    def refuse(self, *words: str, status: int = 1, **more: Any) -> str:
-        """What a command that fails says, with nothing on stdout."""
-        done = self.az(*words, **more)
-        assert (done.returncode, done.stdout) == (status, ""), done.stderr
-        return done.stderr
-
-    def claims(self, *words: str, **more: Any) -> dict[str, Any]:
-        """The claims of the token that `az account get-access-token` gives."""
-        return claims_of(self.tell("account", "get-access-token", *words, **more)["accessToken"])
 
     def broker_calls(self) -> list[dict[str, Any]]:
         """Every token request that reached the broker, oldest first."""

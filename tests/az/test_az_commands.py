@@ -12,7 +12,8 @@ import pytest
 
 from testbed.directory import ADA, DEVICE_ID, GRACE
 from tests.az import conftest as az_tests
-from tests.emulated.session import Session, claims_of, session
+from tests.emulated.session import Session, session
+from tests.tokens import claims_of
 
 Start = Callable[..., Session]
 COMMANDS = (
@@ -33,13 +34,6 @@ def signed_in(runtime: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             done = there.az("brokerauth", "login", *words)
             assert done.returncode == 0, done.stderr
         yield there
-
-
-def tell(there: Session, *words: str) -> Any:
-    """What a command prints in az that succeeds; --only-show-errors leaves stderr empty."""
-    done = there.az("brokerauth", *words, "--only-show-errors")
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return json.loads(done.stdout) if done.stdout else None
 
 
 def without_times(printed: Any) -> Any:
@@ -76,7 +70,7 @@ def test_az_lists_the_extension(signed_in: Session) -> None:
     ids=" ".join,
 )
 def test_the_same_json_with_and_without_az(signed_in: Session, words: list[str]) -> None:
-    in_az, alone = tell(signed_in, *words), signed_in.tell(*words)
+    in_az, alone = signed_in.tell_in_az(*words), signed_in.tell(*words)
     if words == ["login"]:
         assert in_az.pop("subscriptions")  # it signs az in as well
     assert without_times(in_az) == without_times(alone)
@@ -98,7 +92,7 @@ def test_the_same_table_with_and_without_az(signed_in: Session, words: list[str]
 
 def test_a_new_process_gets_a_device_bound_token_and_neither_entra_nor_a_person_is_asked(signed_in: Session) -> None:
     signed_in.machine.clear_journal()
-    token = tell(signed_in, "get-access-token", "--resource", "https://storage.azure.com")
+    token = signed_in.tell_in_az("get-access-token", "--resource", "https://storage.azure.com")
     claims = claims_of(token["accessToken"])
     assert (claims["aud"], claims["deviceid"]) == ("https://storage.azure.com", DEVICE_ID)
     assert SILENT in signed_in.calls()
@@ -107,12 +101,12 @@ def test_a_new_process_gets_a_device_bound_token_and_neither_entra_nor_a_person_
 
 def test_an_account_chosen_in_one_host_is_in_use_in_the_other(default: Session) -> None:
     default.tell("login", "--username", GRACE.username)
-    tell(default, "login")
+    default.tell_in_az("login")
     default.tell("set", "--username", GRACE.username)
-    assert tell(default, "show")["username"] == GRACE.username
-    assert tell(default, "set", "--username", ADA.username) is None
+    assert default.tell_in_az("show")["username"] == GRACE.username
+    assert default.tell_in_az("set", "--username", ADA.username) is None
     assert default.tell("show")["username"] == ADA.username
-    tell(default, "logout", "--all", "--yes")
+    default.tell_in_az("logout", "--all", "--yes")
     assert default.tell("list") == []
 
 
@@ -231,10 +225,10 @@ def test_a_setting_made_with_az_config_holds_in_both_hosts(start: Start) -> None
     # az's cache would hold tokens, which no session of `brokerauth` leaves behind.
     there.env["AZURE_BROKERAUTH_SEED_AZ_CACHE"] = "false"
     assert there.az("config", "set", "brokerauth.enable_broker_on_linux=true").returncode == 0
-    assert tell(there, "login")["username"] == there.tell("show")["username"] == ADA.username
+    assert there.tell_in_az("login")["username"] == there.tell("show")["username"] == ADA.username
     assert {entry["via"] for entry in there.machine.journal() if entry["to"] == "broker"} == {"dbus"}
 
 
 def test_the_expiry_that_az_prints_is_the_tokens(signed_in: Session) -> None:
-    token = tell(signed_in, "get-access-token")
+    token = signed_in.tell_in_az("get-access-token")
     assert abs(token["expires_on"] - claims_of(token["accessToken"])["exp"]) <= 1

@@ -12,7 +12,8 @@ import time
 import pytest
 
 from tests.az.session import Terminal
-from tests.emulated.session import read_all, send, wait_until
+from tests.emulated.session import read_all, send
+from tests.waiting import wait_until
 
 SILENT = "acquireTokenSilently"
 

@@ -12,7 +12,7 @@ import pytest
 
 from testbed.directory import ADA, DEVICE_ID
 from tests.az.session import Terminal
-from tests.emulated.session import claims_of
+from tests.tokens import claims_of
 
 SCOPES = {
     "https://management.azure.com": "https://management.azure.com/.default",

@@ -14,7 +14,7 @@ import pytest
 
 from testbed.machine import Machine
 
-OBSERVATIONS = Path(__file__).with_name("observations.py")
+REPOSITORY = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Observed:
 def observe(machine: Machine, kinds: Sequence[str], names: Sequence[str], **env: str) -> dict[str, Observed]:
     """By kind. Whatever they see, no secret may be in anything they say, and no user name in anything said aloud."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    programs = {kind: machine.popen([sys.executable, str(OBSERVATIONS), kind, *names], env, **pipes) for kind in kinds}
+    observations = [sys.executable, "-m", "tests.contract.observations"]
+    programs = {kind: machine.popen([*observations, kind, *names], env, REPOSITORY, **pipes) for kind in kinds}
     observed = {}
     for kind, program in programs.items():
         with program:

@@ -7,7 +7,6 @@ makes a credential with the sync surface; what it returns or raises is what is p
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import functools
 import inspect
@@ -21,7 +20,9 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from azure.core.credentials import AccessToken, AccessTokenInfo
+from azure.core.credentials import AccessTokenInfo
+
+from tests.tokens import claims_of
 
 VAULT, ARM = "https://vault.azure.net/.default", "https://management.azure.com/.default"
 CONTOSO, FABRIKAM = "c0000000-0000-4000-8000-000000000001", "f0000000-0000-4000-8000-000000000002"
@@ -55,11 +56,6 @@ def observation(function: Callable[[Make], object]) -> Callable[[Make], object]:
     return function
 
 
-def claims_of(token: AccessToken | AccessTokenInfo) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.token.split(".")[1] + "=="))
-    return body
-
-
 # ---- a healthy machine ----------------------------------------------------------------------------------------------
 
 
@@ -68,7 +64,7 @@ def get_token_gives_an_access_token(make: Make) -> object:
     with make() as credential:
         token = credential.get_token(VAULT)
     in_an_hour = abs(token.expires_on - time.time() - 3600) < 60
-    return type(token).__name__, type(token.expires_on).__name__, in_an_hour, claims_of(token)["aud"]
+    return type(token).__name__, type(token.expires_on).__name__, in_an_hour, claims_of(token.token)["aud"]
 
 
 @observation
@@ -81,7 +77,7 @@ def get_token_info_tells_the_tokens_type(make: Make) -> object:
 @observation
 def the_token_is_of_the_device(make: Make) -> object:
     with make() as credential:
-        return claims_of(credential.get_token(VAULT)).get("deviceid")
+        return claims_of(credential.get_token(VAULT).token).get("deviceid")
 
 
 @observation
@@ -136,12 +132,12 @@ def an_authority_without_tls_is_refused(make: Make) -> object:
 def another_tenant_can_be_asked(make: Make) -> object:
     with make() as credential:
         tokens = credential.get_token(VAULT), credential.get_token(VAULT, tenant_id=FABRIKAM)
-        return [claims_of(token)["tid"] for token in tokens]
+        return [claims_of(token.token)["tid"] for token in tokens]
 
 
 @observation
 def another_tenant_must_be_allowed(make: Make) -> object:
-    return claims_of(make(tenant_id=CONTOSO).get_token(VAULT, tenant_id=FABRIKAM))["tid"]
+    return claims_of(make(tenant_id=CONTOSO).get_token(VAULT, tenant_id=FABRIKAM).token)["tid"]
 
 
 @observation
@@ -149,7 +145,7 @@ def another_tenant_can_be_allowed(make: Make) -> object:
     for allowed in ([FABRIKAM], ["*"]):
         with make(tenant_id=CONTOSO, additionally_allowed_tenants=allowed) as credential:
             token = credential.get_token_info(VAULT, options={"tenant_id": FABRIKAM})
-    return claims_of(token)["tid"]
+    return claims_of(token.token)["tid"]
 
 
 @observation
@@ -157,7 +153,7 @@ def other_tenants_can_be_switched_off(make: Make) -> object:
     os.environ["AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"] = "1"
     try:
         with make(tenant_id=CONTOSO) as credential:
-            return claims_of(credential.get_token(VAULT, tenant_id=FABRIKAM))["tid"]
+            return claims_of(credential.get_token(VAULT, tenant_id=FABRIKAM).token)["tid"]
     finally:
         del os.environ["AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"]
 
@@ -167,14 +163,14 @@ def a_claims_challenge_is_met(make: Make) -> object:
     with make() as credential:
         before = credential.get_token(ARM)
         after = credential.get_token(ARM, claims=STEP_UP)
-        return claims_of(before).get("acrs"), claims_of(after).get("acrs")
+        return claims_of(before.token).get("acrs"), claims_of(after.token).get("acrs")
 
 
 @observation
 def cae_tokens_are_kept_apart(make: Make) -> object:
     with make() as credential:
         tokens = [credential.get_token(VAULT, enable_cae=cae) for cae in (False, True, False)]
-    return [claims_of(token).get("xms_cc") for token in tokens]
+    return [claims_of(token.token).get("xms_cc") for token in tokens]
 
 
 @observation
@@ -183,7 +179,7 @@ def authenticate_gives_a_record_to_start_from(make: Make) -> object:
         record = credential.authenticate()
     with make(authentication_record=record, disable_automatic_authentication=True) as credential:
         token = credential.get_token(VAULT)
-    return type(record).__name__, record.username, record.tenant_id, record.authority, claims_of(token)["upn"]
+    return type(record).__name__, record.username, record.tenant_id, record.authority, claims_of(token.token)["upn"]
 
 
 @observation

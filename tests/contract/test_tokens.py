@@ -15,6 +15,7 @@ from azext_brokerauth.broker.messages import Account, Answer, Ask, Failure, Step
 from azext_brokerauth.settings import Settings
 from azext_brokerauth.tokens import Prompt, TokenRequest, Tokens
 from azext_brokerauth.wsl import Kind, Machine
+from tests.waiting import wait_until
 
 ADA = Account("ada@contoso.com", "a.c", "a", "c", Settings().client_id, Settings().authority)
 GRACE = replace(ADA, username="grace@contoso.com", home_account_id="g.c", local_account_id="g")
@@ -100,15 +101,6 @@ def get(tokens: Tokens, request: TokenRequest = SCOPE, prompt: Prompt = Prompt.I
     return tokens.get(request, prompt).value
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    done = threading.Event()
-    for _ in range(1000):
-        if condition():
-            return
-        done.wait(0.01)
-    raise AssertionError("it never happened")
-
-
 def test_a_fresh_token_is_given_again(tokens: Tokens, broker: Broker) -> None:
     assert get(tokens) == get(tokens) == "token 1"
     assert broker.steps == [Step.DEFAULT]
@@ -119,7 +111,7 @@ def test_in_the_advisory_window_one_caller_renews_and_the_others_go_on(tokens: T
     broker.now += 3600 - 599
     broker.gate.clear()
     renewing = tokens.begin(SCOPE, Prompt.IF_NEEDED)
-    wait_for(lambda: len(broker.asks) == 2)
+    wait_until(lambda: len(broker.asks) == 2)
     assert get(tokens) == "token 1"
     broker.gate.set()
     assert renewing.result(10).value == get(tokens) == "token 2"
@@ -234,7 +226,7 @@ def test_a_window_for_one_scope_holds_up_no_other(tokens: Tokens, broker: Broker
     other = replace(SCOPE, scopes=("https://storage.azure.com/.default",))
     broker.answered.clear()
     prompting = tokens.begin(SCOPE, Prompt.IF_NEEDED)
-    wait_for(lambda: broker.windows)
+    wait_until(lambda: broker.windows)
     assert get(tokens, other) == "token 2"
     broker.answered.set()
     assert prompting.result(10).value == "token 3"
@@ -253,7 +245,7 @@ def test_a_window_that_nobody_waits_for_is_taken_away(tokens: Tokens, broker: Br
     broker.replies = [INTERACTION, broker.token()]
     broker.answered.clear()
     first = [tokens.begin(SCOPE, Prompt.IF_NEEDED) for _ in range(2)]
-    wait_for(lambda: broker.windows)
+    wait_until(lambda: broker.windows)
     tokens.abandon(first[0])
     assert not broker.windows[0].ended.is_set()
     tokens.abandon(first[1])
@@ -270,7 +262,7 @@ def test_no_window_is_shown_once_nobody_waits(tokens: Tokens, broker: Broker) ->
     future = tokens.begin(SCOPE, Prompt.IF_NEEDED)
     tokens.abandon(future)
     broker.gate.set()
-    wait_for(lambda: broker.windows)
+    wait_until(lambda: broker.windows)
     assert broker.windows[0].ended.wait(10)
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import json
 import os
 import signal
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from testbed.machine import Machine, Process
 from testbed.scenarios import Scenario
+from tests.shell import Shell, printed
+from tests.waiting import wait_until
 
 BROKERAUTH = str(Path(sys.executable).with_name("brokerauth"))
 _AZ_HOME = Path(__file__).parents[2] / ".az"
@@ -32,23 +31,17 @@ _RECORDER = '#!/bin/sh\necho "$0 $*" >> "{record}"\n'
 
 
 @dataclass
-class Session:
-    """A shell's worth of commands on one machine.
+class Session(Shell):
+    """`brokerauth` on one machine, and az beside it.
 
     :param opened: gets a line for each browser that anything tried to open.
     """
 
-    machine: Machine
     opened: Path
     env: dict[str, str]
     elsewhere: bool = False
     """A sign-in without the broker is expected."""
     _said: list[str] = field(default_factory=list)
-
-    @property
-    def config(self) -> Path:
-        """az's configuration directory, where this project keeps its files too."""
-        return self.machine.home / ".azure"
 
     def run(
         self, command: Sequence[str], *, input: str | None = None, timeout: float = 40, **env: str
@@ -59,23 +52,18 @@ class Session:
         self._said.append(done.stderr if "get-access-token" in command else done.stdout + done.stderr)
         return done
 
+    def command(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        return self.brokerauth(*words, **more)
+
     def brokerauth(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
         return self.run([BROKERAUTH, *words], **more)
 
     def az(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
         return self.run([str(AZ), *words], AZURE_CONFIG_DIR=str(self.config), **more)
 
-    def tell(self, *words: str, **more: Any) -> Any:
-        """What a command that succeeds prints, with nothing on stderr."""
-        done = self.brokerauth(*words, **more)
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
-        return json.loads(done.stdout) if done.stdout else None
-
-    def refuse(self, *words: str, status: int = 1, **more: Any) -> str:
-        """What a command that fails says, with nothing on stdout."""
-        done = self.brokerauth(*words, **more)
-        assert (done.returncode, done.stdout) == (status, ""), done.stderr
-        return done.stderr
+    def tell_in_az(self, *words: str) -> Any:
+        """What the command prints in az; --only-show-errors leaves stderr empty there."""
+        return printed(self.az("brokerauth", *words, "--only-show-errors"))
 
     def python(self, code: str, **more: Any) -> subprocess.CompletedProcess[str]:
         return self.run([sys.executable, "-c", code], **more)
@@ -88,10 +76,6 @@ class Session:
 
     def calls(self, to: str = "broker") -> list[str]:
         return [entry["method"] for entry in self.machine.journal() if entry["to"] == to]
-
-    def claims(self, *words: str) -> dict[str, Any]:
-        """The claims of the token that `get-access-token` gives."""
-        return claims_of(self.tell("get-access-token", *words)["accessToken"])
 
     def secrets(self) -> list[str]:
         ledger = self.machine.ledger
@@ -135,12 +119,6 @@ def session(scenario: Scenario | str, runtime: str, directory: Path) -> Iterator
         there.check()
 
 
-def claims_of(token: str) -> dict[str, Any]:
-    body = token.split(".")[1]
-    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    return claims
-
-
 def send(process: Process, number: signal.Signals) -> None:
     """Send a signal to the command's whole process group, as a terminal does."""
     for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
@@ -155,10 +133,3 @@ def read_all(terminal: int) -> str:
             said += piece
     os.close(terminal)
     return said.decode()
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "still not so after its deadline"
-        time.sleep(0.02)

@@ -15,7 +15,9 @@ import pytest
 
 from testbed.directory import ADA
 from testbed.scenarios import SCENARIOS, Scenario
-from tests.emulated.session import Session, claims_of, wait_until
+from tests.emulated.session import Session
+from tests.tokens import claims_of
+from tests.waiting import wait_until
 
 Start = Callable[[Scenario | str], Session]
 QUICK = {"AZURE_BROKERAUTH_SILENT_TIMEOUT": "20", "AZURE_BROKERAUTH_PROMPT_TIMEOUT": "60"}

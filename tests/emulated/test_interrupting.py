@@ -19,7 +19,8 @@ import pytest
 from testbed.directory import ADA
 from testbed.machine import Process
 from testbed.scenarios import Scenario
-from tests.emulated.session import BROKERAUTH, Session, read_all, send, wait_until
+from tests.emulated.session import BROKERAUTH, Session, read_all, send
+from tests.waiting import wait_until
 
 Start = Callable[..., Session]
 SILENT, PICKER = "acquireTokenSilently", "acquireTokenInteractively"

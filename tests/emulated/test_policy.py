@@ -167,7 +167,7 @@ def _credential(keywords: str, options: str = "") -> str:
 from azure.identity import AuthenticationRecord
 from azure.core.exceptions import ClientAuthenticationError
 from azext_brokerauth import BrokerCredential
-from tests.emulated.session import claims_of
+from tests.tokens import claims_of
 try:
     token = BrokerCredential({keywords}).get_token({VAULT!r}{options})
     print("tenant", claims_of(token.token)["tid"])

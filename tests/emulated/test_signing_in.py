@@ -16,7 +16,8 @@ import pytest
 from testbed.cloud.issuer import AZURE_CLI
 from testbed.directory import ADA, CONTOSO, DEVICE_ID, FABRIKAM, GRACE, KATHERINE, User
 from testbed.scenarios import Scenario
-from tests.emulated.session import Session, claims_of, session
+from tests.emulated.session import Session, session
+from tests.tokens import claims_of
 
 SILENT, PICKER = "acquireTokenSilently", "acquireTokenInteractively"
 VAULT = "https://vault.azure.net"

@@ -19,7 +19,7 @@ from azext_brokerauth.broker import locks
 from azext_brokerauth.broker.messages import App, Ask, Done, Failure, Step, Trouble
 from azext_brokerauth.broker.process import ENVIRONMENT, BrokerProcess, ProcessEndedError
 from azext_brokerauth.errors import BrokerNotReadyError, BrokerTimeoutError, InvalidInputError
-from tests.emulated.session import wait_until
+from tests.waiting import wait_until
 
 LONG = 60
 """Seconds that nothing here comes near, on any machine."""

@@ -19,10 +19,11 @@ from azext_brokerauth.errors import BrokerTimeoutError
 from testbed.machine import Machine
 from testbed.scenarios import SCENARIOS
 from tests.conftest import RUNTIMES
-from tests.emulated.session import AZ, Session, wait_until
+from tests.emulated.session import AZ, Session
 from tests.faults import leaks, table
 from tests.faults.expected import BORN_WITH, DIFFERENTLY, FAULTS, NO_FAULT, WORST, Fault, state
 from tests.faults.ways import SIGN_OUT, WAYS, Told, Way, sign_in
+from tests.waiting import wait_until
 
 ONE_WAY = "brokerauth get-access-token"
 STORES = ("brokerauth/accounts.json", "azureProfile.json")

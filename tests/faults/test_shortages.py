@@ -14,7 +14,8 @@ import pytest
 from testbed.machine import Machine
 from testbed.scenarios import SCENARIOS
 from tests.conftest import RUNTIMES
-from tests.emulated.session import BROKERAUTH, Session, wait_until
+from tests.emulated.session import BROKERAUTH, Session
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif("real" not in RUNTIMES, reason="Microsoft publishes no runtime for this machine")
 HEALTHY = dataclasses.replace(SCENARIOS["default"], token_lifetime=240)  # nothing is answered from a cache

@@ -11,7 +11,8 @@ import pytest
 
 from testbed.directory import GRACE
 from testbed.machine import Machine
-from tests.emulated.session import Session, wait_until
+from tests.emulated.session import Session
+from tests.waiting import wait_until
 
 CREDENTIAL = """
 from azure.core.exceptions import ClientAuthenticationError

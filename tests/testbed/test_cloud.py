@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import jwt
 import msal
 import pytest
 
@@ -26,6 +25,7 @@ from testbed.directory import ADA, CONTOSO, DEVICE_ID, FABRIKAM, GRACE, KATHERIN
 from testbed.journal import Journal
 from testbed.scenarios import SCENARIOS, Scenario
 from testbed.windows.broker import Action, Broker
+from tests.tokens import claims_of
 
 ARM_SCOPE = "https://management.core.windows.net//.default"
 PRODUCTION, DEVELOPMENT, SHARED = (f"/subscriptions/50000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
@@ -123,11 +123,6 @@ def broker_request(
 def tokens_of(action: Action) -> dict[str, Any]:
     response: dict[str, Any] = json.loads(action.output)["brokerTokenResponse"]
     return response
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    return claims
 
 
 # ---- the issuer

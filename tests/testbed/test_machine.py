@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ import pytest
 from testbed.machine import Machine
 from testbed.machine.interpreters import default_runtime
 from testbed.scenarios import SCENARIOS, from_json, load
+from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 RUNTIMES = ("double", "real") if default_runtime(sys.executable) == "real" else ("double",)
@@ -24,7 +24,7 @@ RUNTIMES = ("double", "real") if default_runtime(sys.executable) == "real" else 
 # What a plain program does: no line of it knows of the testbed.
 SIGN_IN = """
 import msal
-def tell(what, result):
+def report(what, result):
     print(what, "token from " + result["token_source"] if result and "access_token" in result
           else result and result["error_description"], flush=True)
 try:
@@ -36,9 +36,9 @@ except Exception as error:
 print("broker", bool(app._enable_broker), flush=True)
 if app._enable_broker:
     scopes = ["https://management.azure.com/.default"]
-    tell("interactive", app.acquire_token_interactive(scopes, parent_window_handle=app.CONSOLE_WINDOW_HANDLE))
+    report("interactive", app.acquire_token_interactive(scopes, parent_window_handle=app.CONSOLE_WINDOW_HANDLE))
     for account in app.get_accounts():
-        tell("silent", app.acquire_token_silent_with_error(scopes, account, force_refresh=True))
+        report("silent", app.acquire_token_silent_with_error(scopes, account, force_refresh=True))
 """
 
 BROKERED = ["interactive token from broker", "silent token from broker"]
@@ -379,10 +379,3 @@ def test_a_terminated_command_line_leaves_nothing(tmp_path: Path) -> None:
     process.terminate()
     assert process.wait(10) == 128 + signal.SIGTERM
     assert not Path((tmp_path / "home").read_text().strip()).parent.exists()
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
