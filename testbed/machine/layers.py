@@ -81,7 +81,7 @@ def write(path: Path, text: str) -> None:
 def _mirror(source: Path, target: Path, without: tuple[str, ...], first: Path) -> None:
     """Bind every entry of one directory into another.
 
-    :param first: the entry that holds this path goes first, lest its mounts take in those of all the others.
+    :param first: the entry that holds this path goes first, so that its mounts do not include those of the others.
     """
     for entry in sorted(source.iterdir(), key=lambda e: e not in first.parents):
         if entry.name in without:

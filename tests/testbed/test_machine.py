@@ -179,7 +179,7 @@ def test_hanging(name: str, runtime: str, tmp_path: Path) -> None:
         wait_until(lambda: calls(machine)[-1:] == [HANGING[name]])
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        with pytest.raises(subprocess.TimeoutExpired):  # deaf while it starts; later, it blocks at its end
+        with pytest.raises(subprocess.TimeoutExpired):  # it ignores Ctrl-C while it starts; later, it blocks at its end
             process.wait(0.5)
         assert ("KeyboardInterrupt" in (tmp_path / "said").read_text()) == (name != "hang-on-start")
         process.kill()
