@@ -53,6 +53,7 @@ lint: $(BIN)/.tests
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
+	$(BIN)/vulture
 	$(BIN)/lint-imports
 
 unit: $(BIN)/.tests

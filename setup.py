@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "azext_brokerauth/__init__.py").read_text(), re.MULTILINE)[1]
@@ -26,7 +26,7 @@ setup(
     author="The brokerauth contributors",
     license="MIT",
     python_requires=">=3.10",
-    packages=["azext_brokerauth", *(f"azext_brokerauth.{p}" for p in ("aio", "azcli", "broker", "health"))],
+    packages=find_packages(include=["azext_brokerauth", "azext_brokerauth.*"]),
     package_data={"azext_brokerauth": ["azext_metadata.json", "py.typed"]},
     # jeepney looks at the keyring, on D-Bus; az lacks it too.
     install_requires=[RUNTIME, "jeepney>=0.8,<1; sys_platform == 'linux'"],

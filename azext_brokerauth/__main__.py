@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from azext_brokerauth.interrupting import Ended, ends_on_signals
+from azext_brokerauth.terminal.signals import Ended, ends_on_signals
 
 
 def main(arguments: list[str] | None = None) -> int:

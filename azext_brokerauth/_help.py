@@ -93,11 +93,11 @@ examples:
 """,
     "check-health": """
 type: command
-short-summary: Check everything that brokered sign-in needs of this machine, and show what mends it.
+short-summary: Check everything that brokered sign-in needs of this machine, and show what fixes it.
 long-summary: >
     Nothing is changed and no window is shown. Exits with 1 when a check fails.
 examples:
-  - name: See what is wrong, and the commands that mend it.
+  - name: See what is wrong, and the commands that fix it.
     text: {program} check-health --output table
   - name: Try the broker as well.
     text: {program} check-health --online

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from azext_brokerauth.broker.messages import Account
-from azext_brokerauth.errors import SettingsError
+from azext_brokerauth.errors import AGAIN, SettingsError
+from azext_brokerauth.models import Account, Remedies, filled, own, person, run
 
 _VERSION = 1
 
@@ -89,12 +89,12 @@ class AccountStore:
         try:
             with self._path.open(encoding="utf-8") as stream:
                 if hasattr(os, "getuid") and os.fstat(stream.fileno()).st_uid != os.getuid():
-                    raise SettingsError(f"{self._path} belongs to another user.", remedy=f"Remove {self._path}.")
+                    raise SettingsError(f"{self._path} belongs to another user.", remedies=self._remove())
                 body = json.load(stream)
             if body["version"] != _VERSION:
                 raise SettingsError(
                     f"{self._path} was written by another version of brokerauth (format {body['version']}).",
-                    remedy="Use that version, or remove the file and sign in again.",
+                    remedies=person("Use that version, or remove the file and sign in again."),
                 )
             for fields in body["accounts"]:
                 if not all(isinstance(value, str) for value in fields.values()):
@@ -106,8 +106,11 @@ class AccountStore:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SettingsError(
                 f"The account file {self._path} cannot be read: {type(error).__name__}: {error}.",
-                remedy=f"Remove {self._path} and run: az brokerauth login",
+                remedies=self._remove() + own("login"),
             ) from error
+
+    def _remove(self) -> Remedies:
+        return run("rm", "--", str(self._path), text="To remove the file,")
 
     @contextmanager
     def change(self) -> Iterator[_Change]:
@@ -128,12 +131,14 @@ class AccountStore:
                     self._write(change.after)
         except portalocker.LockException as error:
             raise SettingsError(
-                f"{self._directory / 'accounts.lock'} is locked by another process.", remedy="Try again."
+                f"{self._directory / 'accounts.lock'} is locked by another process.", remedies=AGAIN
             ) from error
         except OSError as error:
             raise SettingsError(
                 f"The account file {self._path} cannot be written: {error.strerror}.",
-                remedy=f"See that you own {self._directory} and that its disk has room.",
+                remedies=filled(
+                    person("See that you own {directory} and that its disk has room."), directory=str(self._directory)
+                ),
             ) from error
 
     def _write(self, records: Records) -> None:

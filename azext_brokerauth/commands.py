@@ -10,7 +10,7 @@ from typing import Any
 from knack.commands import CLICommandsLoader, CommandGroup
 from knack.events import EVENT_CLI_SUCCESSFUL_EXECUTE, EVENT_INVOKER_TRANSFORM_RESULT
 
-from azext_brokerauth import _help, _params
+from azext_brokerauth import _help, _params, output
 
 _OPERATIONS = "azext_brokerauth.custom#{}"
 _AZ_OPERATIONS = "azext_brokerauth.azcli.{}"
@@ -28,43 +28,15 @@ def register(add: Callable[..., None]) -> None:
 
     :param add: takes the command's name, the function's name and knack's options for a command.
     """
-    add("login", "login", table_transformer=_account_row)
+    add("login", "login", table_transformer=output.account_row)
     add("logout", "logout", confirmation="This signs the account out for every tool that uses brokerauth. Continue?")
-    add("list", "list_accounts", table_transformer=lambda accounts: [_account_row(a) for a in accounts])
-    add("show", "show_account", table_transformer=_account_row)
+    add("list", "list_accounts", table_transformer=output.account_rows)
+    add("show", "show_account", table_transformer=output.account_row)
     add("set", "set_account")
-    add("get-access-token", "get_access_token", table_transformer=_token_row)
-    add("inspect-token", "inspect_token", table_transformer=_facts_rows)
-    add("list-settings", "list_settings", table_transformer=lambda rows: [_setting_row(row) for row in rows])
+    add("get-access-token", "get_access_token", table_transformer=output.access_token_row)
+    add("inspect-token", "inspect_token", table_transformer=output.token_facts_rows)
+    add("list-settings", "list_settings", table_transformer=output.settings_rows)
     add("check-health", "check_health", table_transformer=_health_rows)
-
-
-def _account_row(account: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "Username": account["username"],
-        "TenantId": account["tenantId"],
-        "InUse": "*" if account["isCurrent"] else "",
-    }
-
-
-def _setting_row(setting: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "Name": setting["name"],
-        "Value": str(setting["value"]),
-        "Enforced": "*" if setting["isEnforced"] else "",
-        "Origin": setting["origin"],
-    }
-
-
-def _token_row(token: dict[str, Any]) -> dict[str, Any]:
-    return {"ExpiresOn": token["expiresOn"], "Tenant": token["tenant"], "TokenType": token["tokenType"]}
-
-
-def _facts_rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"Fact": name, "Value": ", ".join(map(str, value)) if isinstance(value, list) else str(value)}
-        for name, value in facts.items()
-    ]
 
 
 def _health_rows(report: dict[str, Any]) -> list[dict[str, str]]:
@@ -73,8 +45,8 @@ def _health_rows(report: dict[str, Any]) -> list[dict[str, str]]:
     return to_rows(report, coloured=sys.stdout.isatty() and sys.stderr.isatty() and "NO_COLOR" not in os.environ)
 
 
-def _end_health_well(cli: Any) -> None:
-    """See to what follows the report of check-health: its remedies below the table, and the exit code."""
+def _finish_check_health(cli: Any) -> None:
+    """After check-health: write its remedies below the table, and set the exit code."""
     reports: list[dict[str, Any]] = []
 
     def keep(cli: Any, event_data: dict[str, Any], **_: Any) -> None:
@@ -99,13 +71,15 @@ class PlainCommandsLoader(CLICommandsLoader):  # type: ignore[misc]
     """The commands at the top level of ``brokerauth``."""
 
     def load_command_table(self, args: list[str]) -> Any:
+        """Register the commands, as knack asks for it."""
         _help.load("brokerauth", group="")
-        _end_health_well(self.cli_ctx)
+        _finish_check_health(self.cli_ctx)
         with CommandGroup(self, "", _OPERATIONS) as group:
             register(group.command)
         return super().load_command_table(args)
 
     def load_arguments(self, command: str) -> None:
+        """Describe the parameters, as knack asks for it."""
         _params.load(self, group="")
         super().load_arguments(command)
 
@@ -115,10 +89,10 @@ def az_commands_loader() -> type:
     from azure.cli.core import AzCommandsLoader
     from azure.cli.core.commands import CliCommandType
 
-    from azext_brokerauth.azcli import hook
     from azext_brokerauth.azcli.errors import raise_as_az_error
-    from azext_brokerauth.interrupting import end_on_signals
+    from azext_brokerauth.azcli.hook import HOOK
     from azext_brokerauth.redaction import redact_logs
+    from azext_brokerauth.terminal.signals import end_on_signals
 
     class BrokerAuthCommandsLoader(AzCommandsLoader):  # type: ignore[misc]
         """The commands below ``az brokerauth``."""
@@ -132,8 +106,8 @@ def az_commands_loader() -> type:
         def load_command_table(self, args: list[str]) -> Any:
             # az's own records are az's; ours, and those of MSAL that our facade causes, are not for it to show.
             redact_logs("azext_brokerauth", "cli.azext_brokerauth", "msal")
-            hook.install()
-            _end_health_well(self.cli_ctx)
+            HOOK.prepare()
+            _finish_check_health(self.cli_ctx)
             in_az = CliCommandType(operations_tmpl=_AZ_OPERATIONS, exception_handler=raise_as_az_error)
             with self.command_group("brokerauth") as group:
 

@@ -6,32 +6,33 @@ import importlib.util
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from azure.core.credentials import AccessToken, AccessTokenInfo
 
 from azext_brokerauth import errors, settings
 from azext_brokerauth.accounts import AccountStore, Records
-from azext_brokerauth.broker.messages import Account
-from azext_brokerauth.cache import Token
+from azext_brokerauth.azure_core import (
+    access_token,
+    access_token_info,
+    account_of,
+    authentication_record,
+    check_given,
+    check_spelling,
+    pop_parameters,
+)
+from azext_brokerauth.errors.rendering import CREDENTIAL, in_words
+from azext_brokerauth.models import SHARED_TENANTS, Account, Token, TokenRequest, code
 from azext_brokerauth.redaction import redact
-from azext_brokerauth.settings import SHARED_TENANTS
-from azext_brokerauth.tokens import Prompt, TokenRequest, Tokens, Window
+from azext_brokerauth.settings import policy
+from azext_brokerauth.tokens import Prompt, PromptWindow, Tokens, default_scope
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenRequestOptions
     from azure.identity import AuthenticationRecord
 
 _LOGGER = logging.getLogger(__name__)
-
-_ARM_SCOPES = {
-    "login.microsoftonline.com": "https://management.core.windows.net//.default",
-    "login.microsoftonline.us": "https://management.core.usgovcloudapi.net//.default",
-    "login.partner.microsoftonline.cn": "https://management.core.chinacloudapi.cn//.default",
-    "login.chinacloudapi.cn": "https://management.core.chinacloudapi.cn//.default",
-}
-"""What ``authenticate`` asks for when it is told no scopes, as azure-identity does."""
 
 _NO_EFFECT = frozenset(
     [
@@ -87,14 +88,10 @@ class CredentialBase:
         silent_timeout: float | None = None,
         **kwargs: Any,
     ) -> None:
-        name = type(self).__name__
-        if unknown := sorted(set(kwargs) - _NO_EFFECT):
-            raise TypeError(f"{name} takes no keyword {', '.join(unknown)}")
-        if importlib.util.find_spec("azure.identity") is None:
-            raise ImportError(f"{name} needs azure-identity. Run: pip install 'brokerauth[sdk]'")
+        _check_keywords(type(self).__name__, kwargs)
         self._account: Account | None = None
         if authentication_record is not None:
-            self._account = _account_of(authentication_record)
+            self._account = account_of(authentication_record)
             client_id, authority = authentication_record.client_id, authentication_record.authority
             tenant_id = tenant_id or authentication_record.tenant_id
         self._arguments = {
@@ -111,28 +108,23 @@ class CredentialBase:
             "enable_broker_on_mac": enable_broker_on_mac,
             "silent_timeout": silent_timeout,
         }
-        self._labels = {"prompt_timeout": "timeout"}
-        if self._account is not None:
-            self._labels |= dict.fromkeys(("client_id", "authority"), "the authentication_record")
-        elif not authority:
-            self._labels["authority"] = "the environment variable AZURE_AUTHORITY_HOST"
-        try:
-            settings.check(self._arguments)
-        except errors.InvalidInputError as error:
-            raise ValueError(str(error)) from error
+        self._labels = {"prompt_timeout": "timeout"} | _labels_of(self._account, authority)
+        _check(self._arguments)
         self._disable_interactive_fallback = disable_interactive_fallback
-        self._prompt = (
-            Prompt.NEVER if disable_automatic_authentication or disable_interactive_fallback else Prompt.IF_NEEDED
-        )
+        may_prompt = not (disable_automatic_authentication or disable_interactive_fallback)
+        self._prompt = Prompt.IF_NEEDED if may_prompt else Prompt.NEVER
         self._allowed_tenants = frozenset(tenant.lower() for tenant in additionally_allowed_tenants)
         self._use_default_account = use_default_broker_account
         self._disable_instance_discovery = disable_instance_discovery
         self._support_logging = enable_support_logging
-        self._window = Window(parent_window_handle or 0, enable_msa_passthrough)
+        self._window = PromptWindow(parent_window_handle or 0, enable_msa_passthrough)
         self._closed = False
         self._unready_level = logging.WARNING
 
     def _tokens(self) -> Tokens:
+        """:raises ~azext_brokerauth.errors.BrokerAuthError: it was closed, or the settings cannot be used."""
+        if self._closed:
+            raise errors.ClosedError("This credential was closed.", remedies=code("Make a new one."))
         if self._opened is None:
             chosen = settings.load(self._arguments, labels=self._labels)
             store = AccountStore(settings.config_directory())
@@ -152,34 +144,29 @@ class CredentialBase:
     def _opened(self) -> Tokens | None:
         return cast("Tokens | None", self.__dict__.get("_tokens_in_use"))
 
-    def _begin(self, scopes: tuple[str, ...], options: Mapping[str, Any], prompt: Prompt) -> Future[Token]:
-        """Start one acquisition.
+    def _request(self, tokens: Tokens, scopes: tuple[str, ...], options: Mapping[str, Any]) -> TokenRequest:
+        """One request, from the arguments of the methods that azure-core names.
 
-        :raises ~azext_brokerauth.errors.BrokerAuthError: it cannot be started.
+        :raises ~azext_brokerauth.errors.BrokerAuthError: it must not or cannot be asked.
         """
-        if self._closed:
-            raise errors.ClosedError("This credential was closed.", remedy="Make a new one.")
-        tokens = self._tokens()
+        target = tokens.settings.target
         if options.get("tenant_id"):
+            asked = replace(target, tenant=str(options["tenant_id"]))
             # First, since no additionally_allowed_tenants could widen what is enforced.
-            tokens.permit(str(options["tenant_id"]))
-        request = TokenRequest(
-            scopes or (_arm_scope(tokens.settings.authority),),
-            tenant=self._tenant(options.get("tenant_id"), tokens.settings.tenant_id),
+            policy.check_target(tokens.settings, asked, "of this request")
+            target = replace(target, tenant=self._tenant(asked.tenant, target.tenant))
+        return TokenRequest(
+            scopes or (default_scope(target),),
+            target,
+            whose=self._account or "",
             claims=options.get("claims") or "",
             enable_cae=bool(options.get("enable_cae")),
-            account=self._account,
-            pop=_pop(options.get("pop")),
+            pop=pop_parameters(options.get("pop")),
         )
-        return tokens.begin(request, prompt)
 
-    def _abandon(self, future: Future[Token] | None) -> None:
-        if self._opened is not None and future is not None:
-            self._opened.abandon(future)
-
-    def _tenant(self, wanted: str | None, own: str) -> str:
+    def _tenant(self, wanted: str, own: str) -> str:
         """The tenant for one request, by azure-identity's rules (``additionally_allowed_tenants``)."""
-        if not wanted or wanted.lower() == own:
+        if wanted.lower() == own:
             return own
         if os.environ.get("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"):
             _LOGGER.info("Tenant %s was asked for, but only %s is used: multi-tenant sign-in is off.", wanted, own)
@@ -193,13 +180,16 @@ class CredentialBase:
             return wanted
         raise errors.SignInRefusedError(
             f"The credential is not configured to acquire tokens for tenant {wanted}.",
-            remedy="Add it, or '*', to additionally_allowed_tenants when creating the credential.",
+            remedies=code("Add it, or '*', to additionally_allowed_tenants when creating the credential."),
         )
 
-    def _finished(self, method: str, token: Token) -> Token:
-        if token.source == "broker" and (self._account is None or method == "authenticate"):
-            # Whoever answered first stays this credential's account, so that a choice in the picker holds for all
-            # scopes.
+    def _finished(self, method: str, token: Token, *, chosen_anew: bool) -> Token:
+        """Keep whose token it is: whoever answered first stays this credential's account, so that a choice in the
+        picker holds for all scopes.
+
+        :param chosen_anew: a person has chosen the account again.
+        """
+        if token.source == "broker" and (self._account is None or chosen_anew):
             self._account = token.account
         _LOGGER.info("%s.%s succeeded", type(self).__name__, method)
         _LOGGER.debug("%s.%s: token of %s", type(self).__name__, method, token.account.username)
@@ -214,21 +204,24 @@ class CredentialBase:
 
         name = type(self).__name__
         if isinstance(error, errors.BrokerAuthError):
-            message = f"{name}: {error} {error.remedy}".rstrip()
+            message = f"{name}: {error} {in_words(error.remedies, CREDENTIAL)}".rstrip()
         else:
             message = f"{name}: an unexpected {type(error).__name__}: {redact(str(error), personal=False)}"
         level, translated = logging.WARNING, ClientAuthenticationError(message=message)
-        if isinstance(error, errors.BrokerOffError):
-            level, translated = logging.INFO, CredentialUnavailableError(message=message)
-        elif isinstance(error, errors.BrokerNotReadyError):
-            if not (self._opened and self._opened.settings.require_broker):
-                # One warning says what is broken; a chain asks again and again.
-                level, translated = self._unready_level, CredentialUnavailableError(message=message)
-                self._unready_level = logging.DEBUG
-        elif isinstance(error, errors.InteractionRequiredError):
+        if isinstance(error, errors.InteractionRequiredError):
             translated = AuthenticationRequiredError(scopes, message=message, claims=options.get("claims"))
+        elif isinstance(error, errors.BrokerAuthError) and not error.attempted and not self._insists_on_broker(error):
+            level, translated = logging.INFO, CredentialUnavailableError(message=message)
+            if isinstance(error, errors.BrokerNotReadyError):
+                # One warning says what is broken; a chain asks again and again.
+                level, self._unready_level = self._unready_level, logging.DEBUG
         _LOGGER.log(level, "%s.%s failed: %s", name, method, redact(message, personal=not self._support_logging))
         return translated
+
+    def _insists_on_broker(self, error: errors.BrokerAuthError) -> bool:
+        """Must a chain stop here, although nothing was attempted?"""
+        required = self._opened is not None and self._opened.settings.require_broker
+        return required and isinstance(error, errors.BrokerNotReadyError)
 
     def _authentication_prompt(self) -> Prompt:
         """The prompt of ``authenticate``: a window, unless Windows' default account is chosen beforehand."""
@@ -240,6 +233,29 @@ class CredentialBase:
         self._closed = True
         if self._opened is not None:
             self._opened.close()
+
+
+def _check_keywords(name: str, kwargs: Mapping[str, object]) -> None:
+    """:raises TypeError, ImportError: a keyword is unknown, or azure-identity is not installed."""
+    if unknown := sorted(set(kwargs) - _NO_EFFECT):
+        raise TypeError(f"{name} takes no keyword {', '.join(unknown)}")
+    if importlib.util.find_spec("azure.identity") is None:
+        raise ImportError(f"{name} needs azure-identity. Run: pip install 'brokerauth[sdk]'")
+
+
+def _labels_of(account: Account | None, authority: str | None) -> dict[str, str]:
+    """Where arguments came from that are not keywords of the same name."""
+    if account is not None:
+        return dict.fromkeys(("client_id", "authority"), "the authentication_record")
+    return {} if authority else {"authority": "the environment variable AZURE_AUTHORITY_HOST"}
+
+
+def _check(arguments: Mapping[str, object]) -> None:
+    """:raises ValueError: one cannot be used."""
+    try:
+        settings.check(arguments)
+    except errors.InvalidInputError as error:
+        raise ValueError(str(error)) from error
 
 
 class BrokerCredential(CredentialBase):
@@ -303,6 +319,7 @@ class BrokerCredential(CredentialBase):
         :raises ValueError: no scope, or an invalid one.
         """
         options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
+        check_given("get_token", scopes)
         return access_token(self._get("get_token", scopes, options, self._prompt))
 
     def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
@@ -315,6 +332,7 @@ class BrokerCredential(CredentialBase):
         :rtype: ~azure.core.credentials.AccessTokenInfo
         :raises: as :meth:`get_token`.
         """
+        check_given("get_token_info", scopes)
         return access_token_info(self._get("get_token_info", scopes, options or {}, self._prompt))
 
     def authenticate(
@@ -338,7 +356,8 @@ class BrokerCredential(CredentialBase):
         :raises: as :meth:`get_token`.
         """
         options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
-        token = self._get("authenticate", tuple(scopes or ()), options, self._authentication_prompt())
+        prompt = self._authentication_prompt()
+        token = self._get("authenticate", tuple(scopes or ()), options, prompt, chosen_anew=True)
         return authentication_record(token.account)
 
     def close(self) -> None:
@@ -351,77 +370,22 @@ class BrokerCredential(CredentialBase):
     def __exit__(self, *args: object) -> None:
         self.close()
 
-    def _get(self, method: str, scopes: tuple[str, ...], options: Mapping[str, Any], prompt: Prompt) -> Token:
-        check_scopes(method, scopes)
-        future: Future[Token] | None = None
+    def _get(
+        self,
+        method: str,
+        scopes: tuple[str, ...],
+        options: Mapping[str, Any],
+        prompt: Prompt,
+        *,
+        chosen_anew: bool = False,
+    ) -> Token:
+        check_spelling(scopes)
         try:
-            future = self._begin(scopes, options, prompt)
-            return self._finished(method, future.result())
+            tokens = self._tokens()
+            token = tokens.get(self._request(tokens, scopes, options), prompt)
+            return self._finished(method, token, chosen_anew=chosen_anew)
         except Exception as error:
             raise self._translated(method, error, scopes, options) from error
-        except BaseException:  # Ctrl-C
-            self._abandon(future)
-            raise
-
-
-def check_scopes(method: str, scopes: tuple[str, ...]) -> None:
-    """:raises ValueError: there is none where one is needed, or one has characters that no scope has."""
-    if not scopes and method != "authenticate":
-        raise ValueError(f"{method} needs at least one scope")
-    for scope in scopes:
-        if not scope or not all(c.isascii() and (c.isalnum() or c in "_-.:/") for c in scope):
-            raise ValueError(f"{scope!r} is not a scope: only letters, digits and . - _ : / can be in one")
-
-
-def access_token(token: Token) -> AccessToken:
-    """The token as ``get_token`` gives it."""
-    return AccessToken(token.value, token.expires_on)
-
-
-def access_token_info(token: Token) -> AccessTokenInfo:
-    """The token as ``get_token_info`` gives it."""
-    return AccessTokenInfo(token.value, token.expires_on, token_type=token.token_type, refresh_on=token.refresh_on)
-
-
-def authentication_record(account: Account) -> AuthenticationRecord:
-    """The account as ``authenticate`` gives it."""
-    from azure.identity import AuthenticationRecord
-
-    return AuthenticationRecord(
-        tenant_id=account.tenant,
-        client_id=account.client_id,
-        authority=account.authority,
-        home_account_id=account.home_account_id,
-        username=account.username,
-    )
-
-
-def _account_of(record: AuthenticationRecord) -> Account:
-    object_id, _, home_tenant = record.home_account_id.partition(".")
-    return Account(
-        username=record.username,
-        home_account_id=record.home_account_id,
-        local_account_id=object_id,
-        tenant=record.tenant_id or home_tenant,
-        client_id=record.client_id,
-        authority=settings.authority_host(record.authority),
-    )
-
-
-def _arm_scope(authority: str) -> str:
-    if authority not in _ARM_SCOPES:
-        raise errors.InvalidInputError(f"authenticate needs scopes for the authority {authority}.")
-    return _ARM_SCOPES[authority]
-
-
-def _pop(asked: object) -> tuple[str, ...]:
-    """HTTP method, URL and nonce, under the names that azure-identity-broker gives them."""
-    names = ("resource_request_method", "resource_request_url", "nonce")
-    if not asked:
-        return ()
-    if not isinstance(asked, Mapping) or not all(asked.get(name) for name in names):
-        raise errors.InvalidInputError(f"The option 'pop' needs {', '.join(names)}: MSAL has no other kind of PoP.")
-    return tuple(str(asked[name]) for name in names)
 
 
 __all__ = ["BrokerCredential"]

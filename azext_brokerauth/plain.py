@@ -1,4 +1,4 @@
-"""The plain CLI's own manners, where az has its own: its configuration, and how an error is shown."""
+"""The command line without az: what az otherwise does, which is to read settings, log, and show an error."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from knack.log import CLILogging, get_logger
 
 from azext_brokerauth import __version__, errors, settings
 from azext_brokerauth.commands import PlainCommandsLoader
+from azext_brokerauth.errors.rendering import PLAIN, in_words
 from azext_brokerauth.redaction import redact_logs
 
 _LOGGER = get_logger(__name__)
-
-_NOT_FOUND = 3
-"""az's exit code for a thing that does not exist."""
 
 
 def run(arguments: list[str]) -> int:
@@ -28,7 +26,7 @@ def run(arguments: list[str]) -> int:
     except (configparser.Error, UnicodeDecodeError, OSError) as error:
         # knack reads az's settings files, whose name the error has, before it can handle any error.
         problem = " ".join(str(error).split())
-        sys.stderr.write(f"ERROR: az's settings cannot be read: {problem}\nMend or remove that file.\n")
+        sys.stderr.write(f"ERROR: az's settings cannot be read: {problem}\nFix or remove that file.\n")
         return 1
     return int(cli.invoke(arguments))
 
@@ -52,6 +50,7 @@ class PlainCLI(CLI):  # type: ignore[misc]
         )
 
     def get_cli_version(self) -> str:
+        """What ``--version`` says."""
         return f"brokerauth {__version__}"
 
     def exception_handler(self, ex: Exception) -> int:
@@ -59,6 +58,6 @@ class PlainCLI(CLI):  # type: ignore[misc]
         if not isinstance(ex, errors.BrokerAuthError):
             return int(super().exception_handler(ex))
         _LOGGER.error("%s", ex)
-        if ex.remedy:
-            sys.stderr.write(ex.remedy.replace("az brokerauth", "brokerauth") + "\n")
-        return _NOT_FOUND if isinstance(ex, errors.NotSignedInError) else 1
+        if ex.remedies:
+            sys.stderr.write(in_words(ex.remedies, PLAIN) + "\n")
+        return ex.exit_code

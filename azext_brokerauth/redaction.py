@@ -40,6 +40,7 @@ class Redacting(logging.Filter):
         self._filters = [logging.Filter(name) for name in names]
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Redact the record, and let it pass."""
         if not self._filters or any(ours.filter(record) for ours in self._filters):
             record.msg = redact(record.getMessage(), personal=record.levelno < logging.WARNING)
             record.args = None

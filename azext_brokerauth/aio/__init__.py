@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import AccessToken, AccessTokenInfo
 
-from azext_brokerauth.cache import Token
-from azext_brokerauth.credential import (
-    CredentialBase,
+from azext_brokerauth.azure_core import (
     access_token,
     access_token_info,
     authentication_record,
-    check_scopes,
+    check_given,
+    check_spelling,
 )
+from azext_brokerauth.credential import CredentialBase
+from azext_brokerauth.models import Token
 from azext_brokerauth.tokens import Prompt
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class BrokerCredential(CredentialBase):
         :raises ValueError: no scope, or an invalid one.
         """
         options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
+        check_given("get_token", scopes)
         return access_token(await self._get("get_token", scopes, options, self._prompt))
 
     async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
@@ -70,6 +71,7 @@ class BrokerCredential(CredentialBase):
         :rtype: ~azure.core.credentials.AccessTokenInfo
         :raises: as :meth:`get_token`.
         """
+        check_given("get_token_info", scopes)
         return access_token_info(await self._get("get_token_info", scopes, options or {}, self._prompt))
 
     async def authenticate(
@@ -93,7 +95,8 @@ class BrokerCredential(CredentialBase):
         :raises: as :meth:`get_token`.
         """
         options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
-        token = await self._get("authenticate", tuple(scopes or ()), options, self._authentication_prompt())
+        prompt = self._authentication_prompt()
+        token = await self._get("authenticate", tuple(scopes or ()), options, prompt, chosen_anew=True)
         return authentication_record(token.account)
 
     async def close(self) -> None:
@@ -106,16 +109,25 @@ class BrokerCredential(CredentialBase):
     async def __aexit__(self, *args: object) -> None:
         await self.close()
 
-    async def _get(self, method: str, scopes: tuple[str, ...], options: Mapping[str, Any], prompt: Prompt) -> Token:
-        check_scopes(method, scopes)
-        future: Future[Token] | None = None
+    async def _get(
+        self,
+        method: str,
+        scopes: tuple[str, ...],
+        options: Mapping[str, Any],
+        prompt: Prompt,
+        *,
+        chosen_anew: bool = False,
+    ) -> Token:
+        check_spelling(scopes)
         try:
-            future = self._begin(scopes, options, prompt)
-            token = future.result() if future.done() else await asyncio.wrap_future(future)
-            return self._finished(method, token)
+            tokens = self._tokens()
+            future = tokens.begin(self._request(tokens, scopes, options), prompt)
+            try:
+                token = future.result() if future.done() else await asyncio.wrap_future(future)
+            except BaseException:  # CancelledError, Ctrl-C
+                tokens.abandon(future)
+                raise
+            return self._finished(method, token, chosen_anew=chosen_anew)
         except Exception as error:
             # In a thread: the first error imports azure.identity, which would hold the loop up.
             raise await asyncio.to_thread(self._translated, method, error, scopes, options) from error
-        except BaseException:  # CancelledError, Ctrl-C
-            self._abandon(future)
-            raise

@@ -12,7 +12,8 @@ from typing import Any
 
 from knack.log import get_logger
 
-from azext_brokerauth import custom, errors
+from azext_brokerauth import errors, sign_in
+from azext_brokerauth.models import own, person
 
 _LOGGER = get_logger(__name__)
 
@@ -22,19 +23,22 @@ _DIRECTORY = "~/.local/bin"
 
 
 def enable_az(directory: str | None = None) -> dict[str, Any]:
-    custom.in_force()
+    """Put an ``az`` into a directory of PATH that runs the launcher."""
+    sign_in.in_force()
     path = _path(directory)
     if os.path.lexists(path) and not _is_ours(path):
         raise errors.InvalidInputError(
             f"{path} exists and was not made by this command. Nothing was changed.",
-            remedy="Name another directory: az brokerauth enable-az --directory DIRECTORY",
+            remedies=own("enable-az", "--directory", "DIRECTORY", text="To put it into another directory,"),
         )
     stock = _first_az(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, _script())
     except OSError as error:
-        raise errors.SettingsError(f"{path} cannot be written: {error.strerror}.", remedy="Name another.") from error
+        raise errors.SettingsError(
+            f"{path} cannot be written: {error.strerror}.", remedies=person("Name another.")
+        ) from error
     found = shutil.which("az")
     if found is None or not _is_ours(Path(found)):
         _LOGGER.warning(
@@ -47,6 +51,7 @@ def enable_az(directory: str | None = None) -> dict[str, Any]:
 
 
 def disable_az(directory: str | None = None) -> dict[str, Any]:
+    """Remove the ``az`` that :func:`enable_az` made."""
     path = _path(directory)
     if not os.path.lexists(path):
         return {"path": str(path), "removed": False}
@@ -61,13 +66,14 @@ def disable_az(directory: str | None = None) -> dict[str, Any]:
 
 def execute(arguments: list[str]) -> None:
     """Become the launcher, with the arguments as they were typed: az has expanded ``@file`` in its own by now."""
-    chosen = custom.in_force()
+    chosen = sign_in.in_force()
     if not chosen.allow_exec:
-        raise errors.BrokerOffError(f"exec is switched off: {chosen.origins['allow_exec']} is false.")
+        raise errors.BrokerOffError(f"exec is switched off: {chosen.origin('allow_exec')} is false.")
     typed = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else arguments
     if typed[:1] != ["az"]:
         raise errors.InvalidInputError(
-            "exec runs az only.", remedy="Put the whole az command after --: az brokerauth exec -- az group list"
+            "exec runs az only.",
+            remedies=own("exec", "--", "az", "group", "list", text="With the whole az command after --,"),
         )
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-I", str(_LAUNCHER), *typed[1:]])  # noqa: S606

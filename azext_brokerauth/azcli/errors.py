@@ -6,32 +6,23 @@ from typing import NoReturn
 
 from azure.cli.core import azclierror
 
-from azext_brokerauth import errors
-
-_CLASSES: dict[type[errors.BrokerAuthError], type[azclierror.AzCLIError]] = {
-    errors.BrokerOffError: azclierror.UnclassifiedUserFault,
-    errors.BrokerNotReadyError: azclierror.UnclassifiedUserFault,
-    errors.InteractionRequiredError: azclierror.AuthenticationError,
-    errors.SignInRefusedError: azclierror.AuthenticationError,
-    errors.BrokerFailedError: azclierror.ClientRequestError,
-    errors.BrokerTimeoutError: azclierror.AzureConnectionError,
-    errors.NotSignedInError: azclierror.ResourceNotFoundError,
-    errors.InvalidInputError: azclierror.InvalidArgumentValueError,
-    errors.SettingsError: azclierror.FileOperationError,
-}
+from azext_brokerauth.errors import BrokerAuthError
+from azext_brokerauth.errors.rendering import AZ, in_words
+from azext_brokerauth.models import Remedies
 
 
-def az_error(error: errors.BrokerAuthError, recommendation: str) -> azclierror.AzCLIError:
+def az_error(error: BrokerAuthError, remedies: Remedies | None = None) -> azclierror.AzCLIError:
     """Our error in az's class for it.
 
-    :param recommendation: what to do; empty for nothing.
+    :param remedies: what to do; None: the error's own.
     """
-    known = next((_CLASSES[base] for base in type(error).__mro__ if base in _CLASSES), azclierror.CLIInternalError)
-    return known(str(error), recommendation=recommendation or None)
+    advice = in_words(error.remedies if remedies is None else remedies, AZ)
+    kind: type[azclierror.AzCLIError] = getattr(azclierror, error.az_class)
+    return kind(str(error), recommendation=advice or None)
 
 
 def raise_as_az_error(error: Exception) -> NoReturn:
     """az's exception handler for our commands."""
-    if not isinstance(error, errors.BrokerAuthError):
+    if not isinstance(error, BrokerAuthError):
         raise error
-    raise az_error(error, error.remedy) from error
+    raise az_error(error) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import json
-import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -14,13 +13,15 @@ from typing import Any
 
 from knack.log import get_logger
 
-from azext_brokerauth import errors, fallback, settings, waiting
+from azext_brokerauth import errors, settings
 from azext_brokerauth.azcli.errors import az_error
-from azext_brokerauth.broker.messages import Account
-from azext_brokerauth.cache import MANDATORY, Token
-from azext_brokerauth.interrupting import ends_on_signals
-from azext_brokerauth.settings import Settings
-from azext_brokerauth.tokens import Prompt, TokenRequest, Tokens
+from azext_brokerauth.errors.rendering import AZ, in_words
+from azext_brokerauth.models import OWN, SHARED_TENANTS, Account, Remedies, Target, Token, TokenRequest, own, run
+from azext_brokerauth.settings import Settings, policy
+from azext_brokerauth.terminal import countdown
+from azext_brokerauth.terminal.signals import ends_on_signals
+from azext_brokerauth.tokens import Prompt, Tokens, fallback
+from azext_brokerauth.tokens.renewal import MANDATORY
 
 _LOGGER = get_logger(__name__)
 
@@ -90,9 +91,18 @@ class BrokeredApplication:
 
     :param make: MSAL's ``PublicClientApplication``.
     :param client_id: az's, and whatever else az passes.
+    :keyword tokens: gives what gets tokens, anew for each request, since settings and policy may have changed.
     """
 
-    def __init__(self, make: Callable[..., Any], client_id: str, **options: Any) -> None:
+    def __init__(
+        self,
+        make: Callable[..., Any],
+        client_id: str,
+        *,
+        tokens: Callable[[], Tokens] | None = None,
+        **options: Any,
+    ) -> None:
+        self._tokens = tokens or tokens_in_force
         self._inner = make(client_id, **options)
         self._client_id = client_id
         self._enable_cae = "CP1" in (options.get("client_capabilities") or ())
@@ -103,6 +113,7 @@ class BrokeredApplication:
         return getattr(self._inner, name)
 
     def get_accounts(self, username: str | None = None) -> list[dict[str, Any]]:
+        """As MSAL's method of this name."""
         accounts: list[dict[str, Any]] = self._inner.get_accounts(username)
         self._enable_broker = any(is_brokered(self._inner.token_cache, account) for account in accounts)
         return accounts
@@ -121,23 +132,24 @@ class BrokeredApplication:
             )
         request_data = options.get("data") or {}
         if options.get("auth_scheme") or set(request_data) - {_AGENT_SESSION}:
-            raise az_error(_only_bearer(), "Sign in with: az login")
-        try:
-            tokens = self._tokens()
-            tokens.permit(self._inner.authority.tenant)
-        except errors.BrokerAuthError as error:
-            raise az_error(error, error.remedy) from error
-        cached, due = (None, True) if claims_challenge or request_data else self._from_cache(scopes, account)
-        if not due:
-            return cached
+            raise az_error(_only_bearer())
         wanted = TokenRequest(
             tuple(scopes),
-            tenant=self._inner.authority.tenant,
+            self._target,
+            whose=to_account(account, self._client_id, self._inner.authority.instance),
             claims=claims_challenge or "",
             enable_cae=self._enable_cae,
             client_session=request_data.get(_AGENT_SESSION, ""),
-            account=to_account(account, self._client_id, self._inner.authority.instance),
         )
+        try:
+            tokens = self._tokens()
+            # Before az's cache is read: what is there may be older than the policy.
+            policy.check_request(tokens.settings, wanted)
+        except errors.BrokerAuthError as error:
+            raise az_error(error) from error
+        cached, due = self._from_cache(scopes, account) if wanted.answered_from_cache else (None, True)
+        if not due:
+            return cached
         try:
             with ends_on_signals():
                 token = tokens.get(wanted, Prompt.NEVER)
@@ -148,11 +160,11 @@ class BrokeredApplication:
             advice = _advice(error, wanted)
             if claims_challenge and not request_data:
                 # In the middle of a request to Azure, azure-core drops the error and shows only the challenge.
-                _LOGGER.warning(advice)
+                _LOGGER.warning(in_words(advice, AZ))
             raise az_error(error, advice) from error
         response = self._response(token)
         # A token made for an agent's session is not for the person's next command.
-        if tokens.settings.may_seed_az and not request_data:
+        if tokens.settings.may_seed_az and wanted.answer_may_be_cached:
             self._keep(scopes, token, response)
         return response
 
@@ -164,11 +176,11 @@ class BrokeredApplication:
         sign_in = SIGNING_IN.get()
         if sign_in is None:
             if self._enable_broker:
-                raise az_error(_only_bearer(), "Sign in with: az login")
+                raise az_error(_only_bearer())
             return self._inner.acquire_token_interactive(scopes, **options)
         wanted = TokenRequest(
             tuple(scopes),
-            tenant=self._inner.authority.tenant,
+            self._target,
             claims=options.get("claims_challenge") or "",
             enable_cae=self._enable_cae,
         )
@@ -204,11 +216,10 @@ class BrokeredApplication:
             sign_in.fell_back = next(iter(self._inner.get_accounts(name)), None)
         return result
 
-    def _tokens(self) -> Tokens:
-        sign_in = SIGNING_IN.get()
-        chosen = sign_in.settings if sign_in else settings.load()
-        chosen = replace(chosen, client_id=self._client_id, authority=self._inner.authority.instance)
-        return _tokens_with(replace(chosen, fallback=fallback.NONE))  # az's own MSAL does that, so that az keeps it
+    @property
+    def _target(self) -> Target:
+        """Where az's application signs in: az's client and cloud, and the tenant that az asks for."""
+        return Target(self._client_id, self._inner.authority.instance, self._inner.authority.tenant)
 
     def _from_cache(self, scopes: Sequence[str], account: Mapping[str, Any]) -> tuple[dict[str, Any] | None, bool]:
         """What MSAL would answer from its cache; MSAL itself would go on to a refresh token where it finds nothing.
@@ -281,27 +292,37 @@ class BrokeredApplication:
         return by_browser
 
 
+def tokens_in_force() -> Tokens:
+    """What gets tokens with the settings of the sign-in that runs, or else with those in force."""
+    sign_in = SIGNING_IN.get()
+    return tokens_with(sign_in.settings if sign_in else settings.load())
+
+
 @functools.cache
-def _tokens_with(chosen: Settings) -> Tokens:
+def tokens_with(chosen: Settings) -> Tokens:
     """One broker process serves all of az's applications, of which it makes one for each tenant."""
-    return Tokens(chosen, waiting=waiting.tell if waiting.on_terminal() else None)
+    tell = countdown.tell if countdown.on_terminal() else None
+    return Tokens(chosen, waiting=tell, falls_back=False)  # az's own MSAL falls back, so that az keeps the sign-in
 
 
 def _only_bearer() -> errors.BrokerAuthError:
     return errors.SignInRefusedError(
         "You are signed in through Windows' account broker, from which WSL gets bearer tokens only: no SSH certificates"
-        " and no proof of possession. No browser was opened."
+        " and no proof of possession. No browser was opened.",
+        remedies=run("az", "login", text="To sign in without the broker,"),
     )
 
 
-def _advice(error: errors.BrokerAuthError, wanted: TokenRequest) -> str:
-    words = ["az", "brokerauth", "login", "--username", wanted.account.username if wanted.account else ""]
-    if wanted.tenant not in settings.SHARED_TENANTS:
-        words += ["--tenant", wanted.tenant]
+def _advice(error: errors.BrokerAuthError, wanted: TokenRequest) -> Remedies:
+    """The error's remedies, in which every sign-in is one for this very request."""
+    words = ["login", "--username", wanted.username]
+    if wanted.target.tenant not in SHARED_TENANTS:
+        words += ["--tenant", wanted.target.tenant]
     words += ["--scope", *wanted.scopes]
     if wanted.claims:
         words += ["--claims-challenge", base64.b64encode(wanted.claims.encode()).decode()]
-    command = shlex.join(words)
-    if "az brokerauth login" in error.remedy:
-        return error.remedy.replace("az brokerauth login", command)
-    return f"{error.remedy}\nTo sign in again, run: {command}".lstrip()
+    remedies = tuple(
+        replace(remedy, words=(OWN, *words)) if remedy.words[:2] == (OWN, "login") else remedy
+        for remedy in error.remedies
+    )
+    return remedies if remedies != error.remedies else remedies + own(*words, text="To sign in again,")

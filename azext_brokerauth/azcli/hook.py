@@ -11,9 +11,10 @@ from typing import Any
 
 from knack.log import get_logger
 
-from azext_brokerauth import errors, settings
-from azext_brokerauth.tokens import broker_flags
-from azext_brokerauth.wsl import detect
+from azext_brokerauth import settings
+from azext_brokerauth.errors import BrokerAuthError
+from azext_brokerauth.machine import detect
+from azext_brokerauth.tokens.eligibility import eligibility
 
 _LOGGER = get_logger(__name__)
 
@@ -31,89 +32,91 @@ _RELIED_ON: dict[tuple[str, str], tuple[str, ...]] = {
 }
 """What of az must be there, with which parameters."""
 _OF_ITS_OWN = "enable_broker_on_wsl"
-"""The option that an az which serves WSL itself would have (https://github.com/Azure/azure-cli/pull/31169)."""
-
-_reason: str | None = None
-"""Why az is left as it is; empty when the facade is in its place, None before that was decided."""
-in_launcher = False
-"""Does every command of this az come here?"""
+"""The option that an az which supports WSL itself would have (https://github.com/Azure/azure-cli/pull/31169)."""
 
 
-def install(*, launcher: bool = False) -> None:
-    """Have the facade put in place when az first makes an identity, which most commands never do.
+class Hook:
+    """Whether the facade is in its place, in this process's az."""
 
-    Whatever goes wrong, az stays as it was, and ``az account show-broker`` says why.
+    def __init__(self) -> None:
+        self.in_launcher = False
+        """Does every command of this az come here?"""
+        self._why_not: str | None = None
+        self._prepared = False
 
-    :keyword launcher: this az was started by our launcher.
-    """
-    global _reason, in_launcher
-    in_launcher = in_launcher or launcher
-    if _reason is not None or _installed():
-        return
-    try:
-        _reason = _not_here()
-        if _reason is None:
-            from azure.cli.core import _profile
+    def prepare(self, *, launcher: bool = False) -> None:
+        """Have the facade attached when az first makes an identity, which most commands never do.
 
-            _profile._create_identity_instance = _attaching(_profile._create_identity_instance)
-    except Exception as error:  # noqa: BLE001  (az must go on without us)
-        _step_aside(error)
+        Whatever goes wrong, az stays as it was, and ``az account show-broker`` says why.
+
+        :keyword launcher: this az was started by our launcher.
+        """
+        self.in_launcher = self.in_launcher or launcher
+        if self._prepared:
+            return
+        self._prepared = True
+        try:
+            self._why_not = _why_not_here()
+            if self._why_not is None:
+                from azure.cli.core import _profile
+
+                _profile._create_identity_instance = self._attaching(_profile._create_identity_instance)
+        except Exception as error:  # noqa: BLE001  (az must go on without us)
+            self._step_aside(error)
+
+    def attach(self) -> str:
+        """Install if undecided; return why not.
+
+        :returns: why az is left as it is; empty when the facade is in its place.
+        """
+        if self._why_not is None:
+            try:
+                self._why_not = _misfit()
+                if not self._why_not:
+                    _install()
+            except Exception as error:  # noqa: BLE001  (az must go on without us)
+                self._step_aside(error)
+        return self._why_not or ""
+
+    def _attaching(self, create: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(create)
+        def create_identity_instance(*words: Any, **options: Any) -> Any:
+            self.attach()
+            return create(*words, **options)
+
+        return create_identity_instance
+
+    def _step_aside(self, error: Exception) -> None:
+        self._why_not = f"An error that nobody foresaw: {type(error).__name__}: {error}"
+        _LOGGER.debug("az is left as it is", exc_info=True)
 
 
-def reason() -> str:
-    """Why az is left as it is; empty when it is not."""
-    if _reason is None:
-        _attach()
-    return _reason or ""
+HOOK = Hook()
+"""That of this process, in which there is one az."""
 
 
-def _installed() -> bool:
-    from azure.cli.core import _profile
-
-    return hasattr(getattr(_profile, "_create_identity_instance", None), "__wrapped__")
-
-
-def _attaching(create: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(create)
-    def create_identity_instance(*words: Any, **options: Any) -> Any:
-        reason()
-        return create(*words, **options)
-
-    return create_identity_instance
-
-
-def _not_here() -> str | None:
+def _why_not_here() -> str | None:
     """Why this machine or these settings rule it out; None when they do not. az is not looked at, which costs time."""
     if "ACC_CLOUD" in os.environ:
         return "This is Cloud Shell, which signs you in by itself."
     try:
         chosen = settings.load()
-        broker_flags(chosen, detect())
-    except errors.BrokerAuthError as error:
+    except BrokerAuthError as error:
         return str(error)
+    found = eligibility(chosen, detect())
+    if isinstance(found, BrokerAuthError):
+        return str(found)
     if not chosen.extend_az:
-        return f"{chosen.origins['extend_az']} is false."
+        return f"{chosen.origin('extend_az')} is false."
     return None
 
 
-def _attach() -> None:
-    global _reason
-    try:
-        _reason = _misfit()
-        if not _reason:
-            from azext_brokerauth.azcli.facade import BrokeredApplication
+def _install() -> None:
+    from azext_brokerauth.azcli.facade import BrokeredApplication
 
-            for name in _MADE_IN:
-                module: Any = importlib.import_module(name)
-                module.PublicClientApplication = functools.partial(BrokeredApplication, module.PublicClientApplication)
-    except Exception as error:  # noqa: BLE001  (az must go on without us)
-        _step_aside(error)
-
-
-def _step_aside(error: Exception) -> None:
-    global _reason
-    _reason = f"An error that nobody foresaw: {type(error).__name__}: {error}"
-    _LOGGER.debug("az is left as it is", exc_info=True)
+    for name in _MADE_IN:
+        module: Any = importlib.import_module(name)
+        module.PublicClientApplication = functools.partial(BrokeredApplication, module.PublicClientApplication)
 
 
 def _misfit() -> str:

@@ -16,9 +16,9 @@ def main() -> None:
     if extension not in sys.path:
         sys.path.append(extension)  # at the end, as az does: az's own packages come first
     try:
-        from azext_brokerauth.azcli import hook
+        from azext_brokerauth.azcli.hook import HOOK
 
-        hook.install(launcher=True)
+        HOOK.prepare(launcher=True)
     except ImportError:
         sys.stderr.write("brokerauth: the extension is incomplete, so az runs without it.\n")
     runpy.run_module("azure.cli", run_name="__main__", alter_sys=True)

@@ -12,67 +12,61 @@ from typing import Any
 from azure.cli.core import _profile
 from knack.log import get_logger
 
-from azext_brokerauth import custom, errors, settings
+from azext_brokerauth import custom, errors, output, settings, sign_in
 from azext_brokerauth.accounts import Records
-from azext_brokerauth.azcli import hook
 from azext_brokerauth.azcli.facade import SIGNING_IN, SignIn, is_brokered, to_account
-from azext_brokerauth.broker.messages import Account
-from azext_brokerauth.cache import MANDATORY, Token
-from azext_brokerauth.settings import SHARED_TENANTS
+from azext_brokerauth.azcli.hook import HOOK
+from azext_brokerauth.models import SHARED_TENANTS, Account, Token, run
+from azext_brokerauth.sign_in import SignInOptions, takes_sign_in_options
+from azext_brokerauth.tokens.renewal import MANDATORY
 
 _LOGGER = get_logger(__name__)
 
 
+@takes_sign_in_options
 def login(
     cmd: Any,
-    username: str | None = None,
-    tenant: str | None = None,
-    scopes: list[str] | None = None,
-    claims_challenge: str | None = None,
-    client_id: str | None = None,
-    select_account: bool = False,
-    no_prompt: bool = False,
-    timeout: str | None = None,
-    fallback: str | None = None,
+    options: SignInOptions,
     subscription: str | None = None,
     allow_no_subscriptions: bool = False,
     skip_subscription_discovery: bool = False,
 ) -> dict[str, Any]:
-    chosen, prompt = custom.sign_in_settings(username, tenant, client_id, select_account, no_prompt, timeout, fallback)
-    outside = hook.reason()
+    """Sign in, and az with it."""
+    chosen = options.in_force()
+    outside = HOOK.attach()
     if not outside and chosen.client_id != settings.AZURE_CLI_CLIENT_ID:
         outside = f"Only Azure CLI's own application can sign az in; this sign-in is for {chosen.client_id}."
     if outside:
         _LOGGER.warning("az itself was not signed in. %s", outside)
-        return custom.login(
-            username, tenant, scopes, claims_challenge, client_id, select_account, no_prompt, timeout, fallback
-        )
+        return custom.sign_in_without_az(options)
     from azure.cli.command_modules.profile import _validators
     from azure.cli.command_modules.profile import custom as az_profile
     from azure.cli.core.util import b64encode
 
     _check_cache(cmd.cli_ctx)
-    claims = custom.claims_text(claims_challenge)
+    claims = sign_in.claims_text(options.claims_challenge)
     wanted = SimpleNamespace(tenant=None if chosen.tenant_id in SHARED_TENANTS else chosen.tenant_id)
     _validators.validate_tenant(cmd, wanted)
-    with _signing_in(SignIn(chosen, prompt)) as sign_in:
+    with _signing_in(SignIn(chosen, options.prompt)) as signing_in:
         subscriptions = az_profile.login(
             cmd,
             tenant=wanted.tenant,
-            scopes=scopes,
+            scopes=options.scopes,
             claims_challenge=b64encode(claims) if claims else None,
             subscription=subscription,
             allow_no_subscriptions=allow_no_subscriptions,
             skip_subscription_discovery=skip_subscription_discovery,
         )
-    token = sign_in.token
-    if token is None and sign_in.fell_back:
-        return _fell_back(cmd, sign_in.fell_back, chosen, subscriptions)
+    token = signing_in.token
+    if token is None and signing_in.fell_back:
+        return _fell_back(cmd, signing_in.fell_back, chosen, subscriptions)
     if token is None:
-        raise errors.BrokerFailedError("az did not ask the broker for a token.", remedy="Sign in with: az login")
-    with custom.account_store().change() as change:
+        raise errors.BrokerFailedError(
+            "az did not ask the broker for a token.", remedies=run("az", "login", text="To sign in without it,")
+        )
+    with sign_in.account_store().change() as change:
         change.after = change.before.with_account(token.account).with_az(token.account)
-    if sign_in.replaced_browser:
+    if signing_in.replaced_browser:
         _LOGGER.warning(
             "The earlier sign-in of %s by browser was removed from az: its refresh token would have been used instead"
             " of the broker.",
@@ -82,7 +76,7 @@ def login(
     if subscriptions is None:  # az's picker has shown them
         profile = _profile.Profile(cli_ctx=cmd.cli_ctx)
         subscriptions = [s for s in profile.load_cached_subscriptions() if s["user"]["name"] == token.account.username]
-    return {**custom.shown(token.account, change.after), "source": token.source, "subscriptions": subscriptions}
+    return {**output.account_facts(token.account, change.after), "source": token.source, "subscriptions": subscriptions}
 
 
 def _fell_back(
@@ -93,11 +87,12 @@ def _fell_back(
     if subscriptions is None:  # az's picker has shown them
         cached = _profile.Profile(cli_ctx=cmd.cli_ctx).load_cached_subscriptions()
         subscriptions = [s for s in cached if s["user"]["name"] == account.username]
-    return {**custom.shown(account, Records()), "source": chosen.fallback, "subscriptions": subscriptions}
+    return {**output.account_facts(account, Records()), "source": chosen.fallback, "subscriptions": subscriptions}
 
 
 def logout(cmd: Any, username: str | None = None, all_accounts: bool = False) -> None:
-    leaving = custom.accounts_leaving(username, all_accounts)
+    """Sign accounts out, of az too."""
+    leaving = sign_in.accounts_leaving(username, all_accounts)
     custom.logout(username, all_accounts)
     for account in leaving:
         if _is_known(cmd.cli_ctx, account, brokered=True):
@@ -110,7 +105,7 @@ def notice_sign_out(cli_ctx: Any) -> None:
     We are not loaded there, so the next command of ours looks. Whatever goes wrong, that command goes on.
     """
     try:
-        store = custom.account_store()
+        store = sign_in.account_store()
         records = store.read()
         signed_in = [a for a in records.accounts if a.home_account_id in records.signed_in_to_az]
         if not signed_in:
@@ -131,7 +126,7 @@ def notice_sign_out(cli_ctx: Any) -> None:
 
 
 def _check_cache(cli_ctx: Any) -> None:
-    """See that az can keep a sign-in, before anybody is asked for one.
+    """Raise if az could not keep a sign-in, before anybody is asked for one.
 
     :raises BrokerNotReadyError: it is told to encrypt its cache, and lacks the packages for that.
     """
@@ -141,26 +136,28 @@ def _check_cache(cli_ctx: Any) -> None:
     except ImportError as error:
         raise errors.BrokerNotReadyError(
             f"az cannot open its own token cache (core.encrypt_token_cache is true): {str(error).splitlines()[0]}",
-            remedy="Install PyGObject with libsecret's typelib for az's Python, or run: az config set"
-            " core.encrypt_token_cache=false",
+            remedies=run(
+                *("az", "config", "set", "core.encrypt_token_cache=false"),
+                text="Install PyGObject with libsecret's typelib for az's Python, or",
+            ),
         ) from error
 
 
 @contextmanager
-def _signing_in(sign_in: SignIn) -> Iterator[SignIn]:
+def _signing_in(signing_in: SignIn) -> Iterator[SignIn]:
     """Let az's interactive sign-in be ours, also where there is no browser that az could open."""
     launches = _profile.can_launch_browser
     _profile.can_launch_browser = lambda: True
-    before = SIGNING_IN.set(sign_in)
+    before = SIGNING_IN.set(signing_in)
     try:
-        yield sign_in
+        yield signing_in
     finally:
         SIGNING_IN.reset(before)
         _profile.can_launch_browser = launches
 
 
 def _tell_what_lasts(token: Token, chosen: settings.Settings) -> None:
-    if hook.in_launcher:
+    if HOOK.in_launcher:
         return
     left = token.expires_on - MANDATORY
     if not chosen.may_seed_az or left <= time.time():

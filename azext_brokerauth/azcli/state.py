@@ -9,18 +9,19 @@ from typing import Any
 from azure.cli.core import _profile
 from knack.util import CLIError
 
-from azext_brokerauth import errors
-from azext_brokerauth.azcli import hook
 from azext_brokerauth.azcli.facade import is_brokered
+from azext_brokerauth.azcli.hook import HOOK
+from azext_brokerauth.errors import SIGN_IN, NotSignedInError
 
 
 def show_broker(cmd: Any) -> dict[str, Any]:
+    """How az gets the tokens of the account in use."""
     profile = _profile.Profile(cli_ctx=cmd.cli_ctx)
     try:
         account = profile.get_subscription()
     except CLIError as error:
-        raise errors.NotSignedInError("az is not signed in.", remedy="Run: az brokerauth login") from error
-    reason = hook.reason()
+        raise NotSignedInError("az is not signed in.", remedies=SIGN_IN) from error
+    reason = HOOK.attach()
     source, expires_on = _user_tokens(cmd.cli_ctx, profile, account, active=not reason)
     return {
         "username": account["user"]["name"],
@@ -28,7 +29,7 @@ def show_broker(cmd: Any) -> dict[str, Any]:
         "subscriptionId": account["id"],
         "tokenSource": source,
         "tokenExpiresOn": expires_on,
-        "everyCommand": hook.in_launcher and not reason,
+        "everyCommand": HOOK.in_launcher and not reason,
         "isActive": not reason,
         "reason": reason or None,
     }

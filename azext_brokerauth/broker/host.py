@@ -1,4 +1,4 @@
-"""The broker's process: started with Python's isolated mode by ``process.py``, never imported.
+"""The broker's process: started with Python's isolated mode by ``launch.py``, never imported.
 
 ``python -I host.py PARENT_PID LOG DIRECTORY...`` answers the requests on its standard input until that ends.
 DIRECTORY... are where the parent found this package, msal and pymsalruntime.

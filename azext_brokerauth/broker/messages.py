@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from dataclasses import asdict, dataclass, field
+import types
+import typing
+from dataclasses import asdict, dataclass, is_dataclass
 from enum import Enum
 from typing import Any, BinaryIO
+
+from azext_brokerauth.errors.troubles import Trouble
+from azext_brokerauth.models import BrokerFlag, Token, TokenRequest
 
 MAX_LINE = 1 << 20
 """Bytes a line may have, its newline included. A token with hundreds of group claims has some tens of kilobytes."""
@@ -16,44 +22,16 @@ class MessageError(ValueError):
 
 
 @dataclass(frozen=True)
-class Account:
-    """Who signed in. Nothing in it is secret.
+class AppOptions:
+    """How MSAL's application is built, whatever it is asked for.
 
-    :param username: the user principal name, as Entra spells it.
-    :param home_account_id: ``<object ID>.<tenant ID>`` in the home tenant: one per person.
-    :param local_account_id: the object ID by which the broker finds the account.
-    :param tenant: the tenant ID of the token that the sign-in gave.
-    :param client_id: the application that was signed in to.
-    :param authority: the authority's host name, such as ``login.microsoftonline.com``.
-    """
-
-    username: str
-    home_account_id: str
-    local_account_id: str
-    tenant: str
-    client_id: str
-    authority: str
-
-
-@dataclass(frozen=True)
-class App:
-    """How to build MSAL's application. The flags have MSAL's own names.
-
-    :param client_id: the application's client ID.
-    :param authority: host name of the authority.
-    :param tenant: tenant ID, domain, or ``organizations``, ``common``, ``consumers``.
-    :param capabilities: client capabilities, such as ``CP1`` for continuous access evaluation.
+    :param flag: the one of MSAL's flags that turns the broker on.
+    :param disable_instance_discovery: trust an authority that Microsoft does not know.
+    :param enable_msa_passthrough: let legacy first-party applications see personal accounts (MSAL's parameter).
     :param enable_pii_log: let the runtime say what it otherwise writes as ``(pii)`` (MSAL's parameter).
     """
 
-    client_id: str
-    authority: str
-    tenant: str
-    enable_broker_on_wsl: bool = False
-    enable_broker_on_linux: bool = False
-    enable_broker_on_windows: bool = False
-    enable_broker_on_mac: bool = False
-    capabilities: tuple[str, ...] = ()
+    flag: BrokerFlag
     disable_instance_discovery: bool = False
     enable_msa_passthrough: bool = False
     enable_pii_log: bool = False
@@ -63,7 +41,7 @@ class Step(Enum):
     """What the broker is asked to do."""
 
     SILENT = "silent"
-    """A token for ``account``, with no window."""
+    """A token for the request's account, with no window."""
     DEFAULT = "default"
     """A token for the account that Windows itself is signed in with, with no window."""
     PROMPT = "prompt"
@@ -73,78 +51,37 @@ class Step(Enum):
     DEVICE_CODE = "device-code"
     """A token without the broker, through a device code. Asked for only where the person chose that."""
     SIGN_OUT = "sign-out"
-    """Forget ``account`` for this application."""
+    """Forget the request's account for this application."""
     ACCOUNTS = "accounts"
     """Whom the broker knows."""
+
+    @property
+    def is_fallback(self) -> bool:
+        """Is it a sign-in without the broker?"""
+        return self in (Step.BROWSER, Step.DEVICE_CODE)
 
 
 @dataclass(frozen=True)
 class Ask:
     """One request to the broker.
 
-    :param claims: the claims challenge, a JSON text; empty for none.
-    :param account: whom to ask for; for ``Step.SILENT`` and ``Step.SIGN_OUT``.
-    :param login_hint: whom to offer first in the window.
+    :param request: what is asked for; without scopes where it is not a token.
     :param select_account: show the account picker even when an account is at hand.
     :param window: the handle of the window that the prompt belongs to; 0: the console's.
-    :param pop: HTTP method, URL and nonce of the request that a proof-of-possession token is for; empty for a bearer
-        token.
-    :param client_session: the session of an AI agent that the token is for, as az names it; empty for a person's.
     """
 
     step: Step
-    app: App
-    scopes: tuple[str, ...] = ()
-    claims: str = ""
-    account: Account | None = None
-    login_hint: str = ""
+    request: TokenRequest
+    options: AppOptions
     select_account: bool = False
     window: int = 0
-    pop: tuple[str, ...] = ()
-    client_session: str = ""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A token from the broker.
+    """A token."""
 
-    :param access_token: the token; never shown in ``repr``.
-    :param expires_on: epoch seconds.
-    :param tenant: the tenant that issued it.
-    :param refresh_on: epoch seconds from which the issuer wants it renewed; None when it did not say.
-    """
-
-    access_token: str = field(repr=False)
-    expires_on: int
-    token_type: str
-    tenant: str
-    account: Account
-    refresh_on: int | None = None
-
-
-class Trouble(Enum):
-    """Why the broker's process has no answer."""
-
-    REFUSED = "refused"
-    """MSAL answered with an error; its description is in ``text``."""
-    NO_ACCOUNT = "no-account"
-    """The broker does not know the account."""
-    RUNTIME_MISSING = "runtime-missing"
-    """msal or pymsalruntime cannot be imported because it is not installed."""
-    LIBRARY_MISSING = "library-missing"
-    """pymsalruntime is installed, but a shared library that it needs is not."""
-    NO_BROKER = "no-broker"
-    """The runtime loads and finds no broker."""
-    NOT_THE_BROKER = "not-the-broker"
-    """MSAL would have gone on without the broker, or did."""
-    AUTHORITY = "authority"
-    """The authority or tenant does not exist, or MSAL cannot use it."""
-    NETWORK = "network"
-    """The authority's metadata could not be read."""
-    REDIRECT_URI = "redirect-uri"
-    """The application lacks the broker's redirect URI."""
-    NONSENSE = "nonsense"
-    """The broker's answer makes no sense."""
+    token: Token
 
 
 @dataclass(frozen=True)
@@ -188,7 +125,8 @@ class Notice:
     text: str
 
 
-Message = Ask | Answer | Done | Failure | Log | Notice
+Reply = Answer | Done | Failure
+Message = Ask | Reply | Log | Notice
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in (Ask, Answer, Done, Failure, Log, Notice)}
 
 
@@ -222,23 +160,41 @@ def decode(line: bytes) -> tuple[int, Message]:
     """
     try:
         body = json.loads(line)
-        kind, fields = _TYPES[body["type"]], dict(body["message"])
-        return int(body["number"]), _build(kind, fields)
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        return _typed(int, body["number"]), _typed(_TYPES[body["type"]], body["message"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise MessageError(f"a line of {len(line)} bytes is not a message ({type(error).__name__})") from None
 
 
-def _build(kind: type[Message], fields: dict[str, Any]) -> Message:
-    if kind is Ask:
-        app = fields["app"]
-        fields["app"] = App(**{**app, "capabilities": tuple(app["capabilities"])})
-        fields["scopes"] = tuple(fields["scopes"])
-        fields["pop"] = tuple(fields["pop"])
-        fields["step"] = Step(fields["step"])
-    if fields.get("account"):
-        fields["account"] = Account(**fields["account"])
-    if kind is Done:
-        fields["usernames"] = tuple(fields["usernames"])
-    if kind is Failure:
-        fields["trouble"] = Trouble(fields["trouble"])
-    return kind(**fields)
+def _typed(kind: Any, value: Any) -> Any:
+    """A value out of JSON as the type that is declared for it.
+
+    :raises TypeError, ValueError: it is of another type.
+    """
+    if isinstance(kind, types.UnionType):
+        return _first(typing.get_args(kind), value)
+    if typing.get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_typed(typing.get_args(kind)[0], item) for item in value)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind(value)
+    if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, dict):
+        declared = _declared(kind)
+        if value.keys() != declared.keys():
+            raise TypeError("a field is missing, or nobody knows it")
+        return kind(**{name: _typed(each, value[name]) for name, each in declared.items()})
+    if type(value) is not kind:  # not isinstance: true is no number
+        raise TypeError("a value is of another type")
+    return value
+
+
+def _first(kinds: tuple[Any, ...], value: Any) -> Any:
+    for kind in kinds:
+        try:
+            return _typed(kind, value)
+        except (TypeError, ValueError):
+            continue
+    raise TypeError("a value is of none of the types")
+
+
+@functools.cache
+def _declared(kind: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(kind)

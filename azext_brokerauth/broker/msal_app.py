@@ -15,9 +15,10 @@ import msal
 import requests
 
 from azext_brokerauth.broker import pages
-from azext_brokerauth.broker.messages import Account, Answer, App, Ask, Done, Failure, Step, Trouble
+from azext_brokerauth.broker.messages import Answer, AppOptions, Ask, Done, Failure, Step
+from azext_brokerauth.errors.troubles import Trouble
+from azext_brokerauth.models import SHARED_TENANTS, Account, BrokerFlag, Target, Token
 from azext_brokerauth.redaction import redact
-from azext_brokerauth.settings import SHARED_TENANTS
 
 HTTP_TIMEOUT = 10
 """Seconds for each read of the authority's metadata; the broker's own calls have the parent's deadline instead."""
@@ -34,9 +35,10 @@ class NoTokenError(Exception):
         self.failure = Failure(trouble, redact(text, personal=False), correlation_id)
 
 
-def build(app: App) -> msal.PublicClientApplication:
+def build(target: Target, options: AppOptions, *, enable_cae: bool = False) -> msal.PublicClientApplication:
     """MSAL's application, with the broker on.
 
+    :param enable_cae: declare the capability for continuous access evaluation.
     :raises NoTokenError: the broker is not on: MSAL itself would only log that and go on with a browser
         (``ClientApplication._decide_broker``).
     """
@@ -49,30 +51,24 @@ def build(app: App) -> msal.PublicClientApplication:
         raise NoTokenError(Trouble.LIBRARY_MISSING, str(error)) from error
     except RuntimeError as error:
         raise NoTokenError(Trouble.NO_BROKER, str(error)) from error
-    application = _application(
-        app,
-        enable_broker_on_wsl=app.enable_broker_on_wsl,
-        enable_broker_on_linux=app.enable_broker_on_linux,
-        enable_broker_on_windows=app.enable_broker_on_windows,
-        enable_broker_on_mac=app.enable_broker_on_mac,
-        enable_pii_log=app.enable_pii_log,
-    )
+    flags = {flag.value: flag is options.flag for flag in BrokerFlag}
+    application = _application(target, options, enable_cae, **flags, enable_pii_log=options.enable_pii_log)
     # az reads the same attribute (azure.cli.core.auth.identity); MSAL has no public one.
     if getattr(application, "_enable_broker", False) is not True:
         raise NoTokenError(Trouble.NOT_THE_BROKER, "MSAL turned its broker off for this authority or platform.")
     return application
 
 
-def _application(app: App, **flags: bool) -> msal.PublicClientApplication:
+def _application(target: Target, options: AppOptions, enable_cae: bool, **flags: bool) -> msal.PublicClientApplication:
     try:
         return msal.PublicClientApplication(
-            app.client_id,
-            authority=f"https://{app.authority}/{app.tenant}",
-            client_capabilities=list(app.capabilities) or None,
+            target.client_id,
+            authority=f"https://{target.authority}/{target.tenant}",
+            client_capabilities=["CP1"] if enable_cae else None,
             # Instance discovery would add an HTTP request after every refusal, whose own failure would hide
             # the broker's. Hosts that Microsoft is known to run need none.
             instance_discovery=False
-            if app.disable_instance_discovery or app.authority in msal.authority.WELL_KNOWN_AUTHORITY_HOSTS
+            if options.disable_instance_discovery or target.authority in msal.authority.WELL_KNOWN_AUTHORITY_HOSTS
             else None,
             timeout=HTTP_TIMEOUT,
             **flags,
@@ -80,7 +76,7 @@ def _application(app: App, **flags: bool) -> msal.PublicClientApplication:
     except ValueError as error:
         raise NoTokenError(Trouble.AUTHORITY, str(error)) from error
     except requests.RequestException as error:
-        raise NoTokenError(Trouble.NETWORK, f"https://{app.authority}: {type(error).__name__}") from error
+        raise NoTokenError(Trouble.NETWORK, f"https://{target.authority}: {type(error).__name__}") from error
     except RuntimeError as error:
         raise NoTokenError(Trouble.NO_BROKER, str(error)) from error
 
@@ -91,28 +87,31 @@ def without_broker(ask: Ask, notify: Callable[[str], None]) -> Answer:
     :param notify: is given what the person must read meanwhile; never a secret.
     :raises NoTokenError: there is no token to answer with.
     """
-    application = _application(ask.app)
-    claims = ask.claims or None
+    request = ask.request
+    application = _application(request.target, ask.options, request.enable_cae)
+    claims, scopes = request.claims or None, list(request.scopes)
     try:
         if ask.step is Step.DEVICE_CODE:
-            flow = application.initiate_device_flow(list(ask.scopes), claims_challenge=claims)
+            flow = application.initiate_device_flow(scopes, claims_challenge=claims)
             if "user_code" not in flow:
-                return _to_answer(application, flow, ask.app)
+                return _to_answer(application, flow, ask)
             notify(str(flow["message"]))
             result = application.acquire_token_by_device_flow(flow, claims_challenge=claims)
         else:
             result = application.acquire_token_interactive(
-                list(ask.scopes),
+                scopes,
                 prompt="select_account" if ask.select_account else None,
-                login_hint=ask.login_hint or None,
+                login_hint=None if ask.select_account else request.username or None,
                 claims_challenge=claims,
                 success_template=pages.SUCCESS,
                 error_template=pages.FAILURE,
                 auth_uri_callback=lambda uri: notify(f"No browser could be opened. Open this address in one: {uri}"),
             )
-        return _to_answer(application, dict(result), ask.app, source="identity_provider")
+        return _to_answer(application, dict(result), ask, source="identity_provider")
     except requests.RequestException as error:
-        raise NoTokenError(Trouble.NETWORK, f"https://{ask.app.authority}: {type(error).__name__}") from error
+        raise NoTokenError(
+            Trouble.NETWORK, f"https://{ask.request.target.authority}: {type(error).__name__}"
+        ) from error
 
 
 def answer(application: msal.PublicClientApplication, ask: Ask) -> Answer | Done:
@@ -125,15 +124,17 @@ def answer(application: msal.PublicClientApplication, ask: Ask) -> Answer | Done
             application.remove_account(_msal_account(ask))
             return Done()
         if ask.step is Step.ACCOUNTS:
-            return Done(_usernames(ask.app))
-        return _to_answer(application, _acquire(application, ask), ask.app)
+            return Done(_usernames(ask.request.target.client_id))
+        return _to_answer(application, _acquire(application, ask), ask)
     except requests.RequestException as error:
-        raise NoTokenError(Trouble.NETWORK, f"https://{ask.app.authority}: {type(error).__name__}") from error
+        raise NoTokenError(
+            Trouble.NETWORK, f"https://{ask.request.target.authority}: {type(error).__name__}"
+        ) from error
     except msal.broker.RedirectUriError as error:
         raise NoTokenError(Trouble.REDIRECT_URI, str(error)) from error
 
 
-def _usernames(app: App) -> tuple[str, ...]:
+def _usernames(client_id: str) -> tuple[str, ...]:
     """Whom the broker knows. MSAL has no method for it."""
     import pymsalruntime
 
@@ -144,7 +145,7 @@ def _usernames(app: App) -> tuple[str, ...]:
         results.append(result)
         arrived.set()
 
-    handle = pymsalruntime.discover_accounts(app.client_id, str(uuid.uuid4()), take)
+    handle = pymsalruntime.discover_accounts(client_id, str(uuid.uuid4()), take)
     arrived.wait()  # the parent has the deadline
     del handle  # which had to live until now
     if error := results[0].get_error():
@@ -154,14 +155,15 @@ def _usernames(app: App) -> tuple[str, ...]:
 
 
 def _acquire(application: msal.PublicClientApplication, ask: Ask) -> dict[str, Any]:
-    claims = ask.claims or None
-    scheme = msal.PopAuthScheme(*ask.pop) if ask.pop else None
+    request = ask.request
+    claims, scopes = request.claims or None, list(request.scopes)
+    scheme = msal.PopAuthScheme(*request.pop) if request.pop else None
     # MSAL hands these on as the runtime's additional parameters (msal.broker).
-    request_data = {"client_session": ask.client_session} if ask.client_session else {}
+    request_data = {"client_session": request.client_session} if request.client_session else {}
     if ask.step is Step.SILENT:
         # MSAL's own cache is left out: ours has answered already, and only the broker's word counts here.
         result = application.acquire_token_silent_with_error(
-            list(ask.scopes),
+            scopes,
             account=_msal_account(ask),
             claims_challenge=claims,
             force_refresh=True,
@@ -174,13 +176,13 @@ def _acquire(application: msal.PublicClientApplication, ask: Ask) -> dict[str, A
     silent = ask.step is Step.DEFAULT
     return dict(
         application.acquire_token_interactive(
-            list(ask.scopes),
+            scopes,
             prompt="none" if silent else "select_account" if ask.select_account else None,
             # With prompt="none" MSAL refuses any hint but the default account's name.
-            login_hint=None if silent else ask.login_hint or None,
+            login_hint=None if silent or ask.select_account else request.username or None,
             claims_challenge=claims,
             parent_window_handle=ask.window or application.CONSOLE_WINDOW_HANDLE,
-            enable_msa_passthrough=ask.app.enable_msa_passthrough,
+            enable_msa_passthrough=ask.options.enable_msa_passthrough,
             auth_scheme=scheme,
             data=request_data,
         )
@@ -189,36 +191,55 @@ def _acquire(application: msal.PublicClientApplication, ask: Ask) -> dict[str, A
 
 def _msal_account(ask: Ask) -> dict[str, str]:
     """The account as ``get_accounts`` would give it. ``account_source`` is what sends MSAL to the broker."""
-    if ask.account is None:
+    account = ask.request.account
+    if account is None:
         raise NoTokenError(Trouble.NO_ACCOUNT, "The request names no account.")
     return {
-        "home_account_id": ask.account.home_account_id,
-        "local_account_id": ask.account.local_account_id,
-        "username": ask.account.username,
-        "environment": ask.app.authority,
-        "realm": ask.account.tenant,
+        "home_account_id": account.home_account_id,
+        "local_account_id": account.local_account_id,
+        "username": account.username,
+        "environment": ask.request.target.authority,
+        "realm": account.tenant,
         "authority_type": "MSSTS",
         "account_source": "broker",
     }
 
 
 def _to_answer(
-    application: msal.PublicClientApplication, result: dict[str, Any], app: App, source: str = "broker"
+    application: msal.PublicClientApplication, result: dict[str, Any], ask: Ask, source: str = "broker"
 ) -> Answer:
     try:
-        return _read_answer(application, result, app, source)
+        return Answer(_read_token(application, result, ask, source))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         # Not the error's text: it might quote the token.
         text = f"The broker's answer is not what MSAL documents ({type(error).__name__})."
         raise NoTokenError(Trouble.NONSENSE, text) from error
 
 
-def _read_answer(application: msal.PublicClientApplication, result: dict[str, Any], app: App, source: str) -> Answer:
+def _read_token(application: msal.PublicClientApplication, result: dict[str, Any], ask: Ask, source: str) -> Token:
     if "access_token" not in result:
         reason = str(result.get("error_description") or result.get("error") or "no reason given")
         raise NoTokenError(Trouble.REFUSED, reason, _correlation_id(result))
     if result.get("token_source") != source:
         raise NoTokenError(Trouble.NOT_THE_BROKER, f"MSAL's token came from {result.get('token_source')!r}.")
+    lifetime = int(result["expires_in"])
+    if not 0 <= lifetime <= _LONGEST:
+        raise NoTokenError(Trouble.NONSENSE, f"A token's lifetime cannot be {lifetime} seconds.")
+    account = _read_account(application, result, ask)
+    return Token(
+        value=str(result["access_token"]),
+        expires_on=int(time.time()) + lifetime,
+        token_type=str(result.get("token_type") or "Bearer").capitalize(),
+        source=ask.step.value if ask.step.is_fallback else "broker",
+        tenant=account.tenant,
+        account=account,
+        refresh_on=int(result["refresh_on"]) if "refresh_on" in result else None,
+    )
+
+
+def _read_account(application: msal.PublicClientApplication, result: dict[str, Any], ask: Ask) -> Account:
+    """Whose token it is."""
+    target = ask.request.target
     claims = result.get("id_token_claims") or {}
     home_account_id, home_tenant = _client_info(result.get("client_info"))
     known = [a for a in application.get_accounts() if a["home_account_id"] == home_account_id]
@@ -227,24 +248,14 @@ def _read_answer(application: msal.PublicClientApplication, result: dict[str, An
     tenant = str(claims.get("tid") or home_tenant)
     # After a silent request the runtime names the account that was asked for, even where the token is another's. The ID
     # token tells; but a guest's object ID in it is not the home account's, and only the runtime knows whose it is.
-    at_home = tenant == home_tenant or (app.tenant in SHARED_TENANTS and not app.enable_msa_passthrough)
-    lifetime = int(result["expires_in"])
-    if not 0 <= lifetime <= _LONGEST:
-        raise NoTokenError(Trouble.NONSENSE, f"A token's lifetime cannot be {lifetime} seconds.")
-    return Answer(
-        access_token=str(result["access_token"]),
-        expires_on=int(time.time()) + lifetime,
-        refresh_on=int(result["refresh_on"]) if "refresh_on" in result else None,
-        token_type=str(result.get("token_type") or "Bearer").capitalize(),
+    at_home = tenant == home_tenant or (target.tenant in SHARED_TENANTS and not ask.options.enable_msa_passthrough)
+    return Account(
+        username=str(claims.get("preferred_username") or claims.get("upn") or ""),
+        home_account_id=f"{claims['oid']}.{tenant}" if at_home and "oid" in claims else home_account_id,
+        local_account_id=str(known[0]["local_account_id"]),
         tenant=tenant,
-        account=Account(
-            username=str(claims.get("preferred_username") or claims.get("upn") or ""),
-            home_account_id=f"{claims['oid']}.{tenant}" if at_home and "oid" in claims else home_account_id,
-            local_account_id=str(known[0]["local_account_id"]),
-            tenant=tenant,
-            client_id=app.client_id,
-            authority=app.authority,
-        ),
+        client_id=target.client_id,
+        authority=target.authority,
     )
 
 

@@ -14,21 +14,21 @@ from typing import Any, BinaryIO
 
 from azext_brokerauth.broker import locks
 from azext_brokerauth.broker.messages import (
-    Answer,
-    App,
+    AppOptions,
     Ask,
-    Done,
     Failure,
     Log,
     Message,
     MessageError,
     Notice,
+    Reply,
     Step,
-    Trouble,
     decode,
     encode,
     read_line,
 )
+from azext_brokerauth.errors.troubles import Trouble
+from azext_brokerauth.models import Target
 from azext_brokerauth.redaction import redact
 
 IDLE = 300
@@ -99,7 +99,7 @@ class _Server:
         self._answers = answers
         self._writing = threading.Lock()
         self._building = threading.Lock()
-        self._applications: dict[App, Any] = {}
+        self._applications: dict[tuple[Target, AppOptions, bool], Any] = {}
         self._pending: set[int] = set()
         self._last_request = time.monotonic()
 
@@ -112,10 +112,12 @@ class _Server:
         return not self._pending and time.monotonic() - self._last_request > IDLE
 
     def forward_logs(self) -> None:
+        """Send what is logged here to the parent."""
         logging.getLogger().addHandler(_Forward(self))
         logging.getLogger("msal").setLevel(logging.DEBUG)
 
     def run(self, stream: BinaryIO) -> None:
+        """Answer each request in a thread of its own, until the stream ends."""
         while line := read_line(stream):
             number, message = decode(line)
             if not isinstance(message, Ask):
@@ -133,6 +135,7 @@ class _Server:
                     self._pending.discard(number)
 
     def send(self, number: int, message: Message) -> None:
+        """Write one message, whole, whichever thread it comes from."""
         line = encode(number, message)
         with self._writing:
             while line:
@@ -151,17 +154,21 @@ class _Server:
         finally:
             self._pending.discard(number)
 
-    def _carry_out(self, ask: Ask) -> Answer | Done | Failure:
+    def _carry_out(self, ask: Ask) -> Reply:
         try:
             from azext_brokerauth.broker import msal_app
         except ModuleNotFoundError as error:
             return Failure(Trouble.RUNTIME_MISSING, str(error))
         try:
-            if ask.step in (Step.BROWSER, Step.DEVICE_CODE):
+            if ask.step.is_fallback:
                 return msal_app.without_broker(ask, lambda text: self.send(0, Notice(text)))
+            request = ask.request
+            built = (request.target, ask.options, request.enable_cae)
             with self._building:
-                application = self._applications.get(ask.app) or msal_app.build(ask.app)
-                self._applications[ask.app] = application
+                application = self._applications.get(built)
+                if application is None:
+                    application = msal_app.build(request.target, ask.options, enable_cae=request.enable_cae)
+                    self._applications[built] = application
             return msal_app.answer(application, ask)
         except msal_app.NoTokenError as error:
             return error.failure
@@ -175,4 +182,5 @@ class _Forward(logging.Handler):
         self._server = server
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Send the record, redacted."""
         self._server.send(0, Log(record.levelno, redact(f"{record.name}: {record.getMessage()}")))

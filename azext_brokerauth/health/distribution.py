@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from azext_brokerauth.models import Remedies, run
+
 WEBKIT = {"4.1": "libwebkit2gtk-4.1.so.0", "4.0": "libwebkit2gtk-4.0.so.37"}
 """WebKitGTK's library for each of the two interfaces that Microsoft's wheels are built against."""
 OTHER_LIBRARIES = ("libfido2.so.1", "libcurl.so.4", "libubsan.so.1", "libsecret-1.so.0")
@@ -80,23 +82,24 @@ class Distribution:
             return "webkit2gtk3"
         return package
 
-    def install(self, packages: Iterable[str], *, sudo: str, damaged: bool = False) -> tuple[str, ...]:
+    def install(self, packages: Iterable[str], *, sudo: tuple[str, ...], damaged: bool = False) -> Remedies:
         """The commands that install packages; none where the package manager is not known.
 
-        :param sudo: ``sudo`` and a space, or nothing for root.
+        :param sudo: the first words of a command that only root may run; none for root.
         :param damaged: they are installed, but files of theirs are gone.
         """
-        names = shlex.join(sorted(set(packages)))
+        names = sorted(set(packages))
         match self.family:
             case "debian":
-                again = " --reinstall" if damaged else ""
-                return f"{sudo}apt-get update", f"{sudo}apt-get install{again} -y {names}"
+                again = ("--reinstall",) if damaged else ()
+                return run(*sudo, "apt-get", "update") + run(*sudo, "apt-get", "install", *again, "-y", *names)
             case "fedora":
-                return (f"{sudo}dnf {'reinstall' if damaged else 'install'} -y {names}",)
+                return run(*sudo, "dnf", "reinstall" if damaged else "install", "-y", *names)
             case "suse":
-                return (f"{sudo}zypper install{' --force' if damaged else ''} -y {names}",)
+                again = ("--force",) if damaged else ()
+                return run(*sudo, "zypper", "install", *again, "-y", *names)
             case "arch":
-                return (f"{sudo}pacman -S --noconfirm {names}",)
+                return run(*sudo, "pacman", "-S", "--noconfirm", *names)
         return ()
 
 

@@ -10,20 +10,21 @@ import stat
 import subprocess
 import sys
 import sysconfig
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from azext_brokerauth.health import keyring
-from azext_brokerauth.wsl import View
+from azext_brokerauth.health import secret_service
+from azext_brokerauth.health.once import Answers
+from azext_brokerauth.machine import View
 
 DEADLINE = 5.0
 """Seconds that a program may take, such as ``wslinfo``, which is known to hang
 (https://github.com/microsoft/WSL/issues/12714)."""
 _REAPING = 0.3
-"""Seconds that a killed program has to be gone. One in an uninterruptible wait is left to the kernel."""
+"""Seconds that a killed program has to end. One in an uninterruptible wait is left to the kernel."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class FileFacts:
 
     @property
     def is_regular(self) -> bool:
+        """Is it a file, and no directory, link, pipe or device?"""
         return stat.S_ISREG(self.mode)
 
 
@@ -80,6 +82,7 @@ class Python:
 
     @classmethod
     def here(cls) -> Python:
+        """The Python that runs this."""
         tag = f"{sys.implementation.cache_tag or 'unknown'}".replace("cpython-", "cp")
         if sysconfig.get_config_var("Py_GIL_DISABLED"):
             tag += "t"
@@ -111,14 +114,15 @@ class Probe:
     uid: int = field(default_factory=lambda: os.geteuid() if hasattr(os, "geteuid") else -1)
 
     def __post_init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: dict[tuple[str, ...], tuple[threading.Lock, list[Ran]]] = {}
+        self._programs = Answers()
 
     @property
     def environ(self) -> Mapping[str, str]:
+        """The environment of this process."""
         return self.view.environ
 
     def exists(self, path: str) -> bool:
+        """Is there anything at the end of this path?"""
         return os.path.exists(path)
 
     def read(self, path: str, size: int = 1 << 20) -> bytes | None:
@@ -137,9 +141,9 @@ class Probe:
             return []
 
     def facts(self, path: str) -> FileFacts | None:
-        """None where there is nothing.
+        """What the file system says of a path; None where there is nothing.
 
-        :raises OSError: it cannot be told.
+        :raises OSError: it does not say.
         """
         try:
             found = os.lstat(path)
@@ -152,12 +156,7 @@ class Probe:
 
         :param deadline: seconds; then it is killed with everything that it started.
         """
-        with self._lock:
-            lock, done = self._running.setdefault(command, (threading.Lock(), []))
-        with lock:
-            if not done:
-                done.append(_run(command, deadline))
-            return done[0]
+        return self._programs.get(command, partial(_run, command, deadline))
 
     def version(self, package: str) -> str:
         """The version of an installed Python package; empty where it is not installed."""
@@ -180,13 +179,13 @@ class Probe:
         except importlib.metadata.PackageNotFoundError:
             return ""
 
-    def secret_service(self) -> keyring.State:
+    def secret_service(self) -> secret_service.State:
         """The state of the session's keyring, tried out."""
-        return keyring.look(self.environ, self.uid)
+        return secret_service.look(self.environ, self.uid)
 
     def bus_names(self) -> frozenset[str]:
         """The names on the session bus, those that can be started included."""
-        return keyring.bus_names(self.environ, self.uid)
+        return secret_service.bus_names(self.environ, self.uid)
 
     def command_lines(self) -> list[str]:
         """The command lines of the programs that run."""
@@ -194,6 +193,7 @@ class Probe:
         return [os.fsdecode(line.replace(b"\0", b" ")) for line in lines if line]
 
     def pause(self, seconds: float) -> None:
+        """Wait."""
         time.sleep(seconds)
 
 

@@ -159,18 +159,19 @@ from types import SimpleNamespace
 from msal import PublicClientApplication
 from azext_brokerauth import errors
 from azext_brokerauth.azcli.facade import BrokeredApplication
-from azext_brokerauth.broker.messages import Account
-from azext_brokerauth.cache import Token
+from azext_brokerauth.models import Account, Token
+from azext_brokerauth.settings import Settings
 now, scopes, client = int(time.time()), ["https://vault.azure.net/.default"], "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 host, tenant = "login.microsoftonline.com", {CONTOSO.tenant_id!r}
-app = BrokeredApplication(PublicClientApplication, client, authority=f"https://{{host}}/{{tenant}}")
 account = Account("ada@contoso.com", "oid." + tenant, "oid", tenant, client, host)
 first = Token("first", now + 3600, "Bearer", "broker", tenant, account, refresh_on=now + 1800)
 def get(wanted, prompt):
     if not given:
         raise errors.BrokerTimeoutError("No answer.")
     return given.pop()
-app._tokens = lambda: SimpleNamespace(get=get, permit=lambda tenant: None, settings=SimpleNamespace(may_seed_az=True))
+tokens = SimpleNamespace(get=get, settings=Settings())
+authority = f"https://{{host}}/{{tenant}}"
+app = BrokeredApplication(PublicClientApplication, client, tokens=lambda: tokens, authority=authority)
 def ask():
     return app.acquire_token_silent_with_error(scopes, app.get_accounts()[0])["access_token"]
 def refresh_on():
@@ -201,8 +202,8 @@ sys.path.append({str(signed_in.cli.extension)!r})
 from azure.cli.core import get_default_cli
 from azure.cli.core._profile import Profile
 from azure.cli.core.azclierror import AzCLIError
-from azext_brokerauth.azcli import hook
-hook.install()
+from azext_brokerauth.azcli.hook import HOOK
+HOOK.prepare()
 try:
     Profile(get_default_cli()).get_msal_token(["https://pas.windows.net/CheckMyAccess/Linux/.default"],
         {{"token_type": {kind!r}, "req_cnf": "{{}}", "key_id": "k"}})

@@ -42,9 +42,9 @@ from azure.cli.core import _profile
 from azure.cli.core.auth import identity, msal_credentials
 {CHANGED[told]}
 before = vars(identity).get("PublicClientApplication"), msal_credentials.PublicClientApplication
-from azext_brokerauth.azcli import hook
-hook.install()
-print(hook.reason())
+from azext_brokerauth.azcli.hook import HOOK
+HOOK.prepare()
+print(HOOK.attach())
 assert before == (vars(identity).get("PublicClientApplication"), msal_credentials.PublicClientApplication)
 """
     done = there.run([cli.python, "-Ic", code])

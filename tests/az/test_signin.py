@@ -217,3 +217,13 @@ def test_another_applications_sign_in_does_not_sign_az_in(new_terminal: Start) -
     assert done.returncode == 0, done.stderr
     assert "az itself was not signed in" in done.stderr
     assert there.tell("account", "list") == []
+
+
+@pytest.mark.any_runtime
+def test_in_the_governments_cloud_every_token_is_for_that_clouds_azure(new_terminal: Start) -> None:
+    there = new_terminal("default")
+    there.az("cloud", "set", "--name", "AzureUSGovernment").check_returncode()
+    assert there.tell("brokerauth", "login")["authority"] == "login.microsoftonline.us"
+    audience = "https://management.core.usgovcloudapi.net"
+    assert there.claims()["aud"].rstrip("/") == audience
+    assert there.tell("brokerauth", "inspect-token")["audience"].rstrip("/") == audience

@@ -73,9 +73,9 @@ def test_the_policy_that_the_role_writes_is_the_one_in_force(tmp_path: Path) -> 
     )
     assert "failed=0" in said, said
     environ = {"AZURE_CONFIG_DIR": str(tmp_path)}
-    chosen = settings.load(environ=environ, fleet_file=file, fleet_owner=os.getuid())
+    chosen = settings.load(environ=environ, policy_file=file, policy_owner=os.getuid())
     assert {name: getattr(chosen, name) for name in policy} == policy
-    assert dict(chosen.enforced) == {"tenant_id": TENANT, "allow_exec": False}
+    assert {name: getattr(chosen, name) for name in chosen.enforced} == {"tenant_id": TENANT, "allow_exec": False}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""check-health: on each machine that lacks something, exactly that is found, and what is printed mends it."""
+"""check-health: on each machine that lacks something, exactly that is found, and what is printed fixes it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_table_can_be_scanned_and_its_end_pasted(start: Start) -> None:
     there = start("old-wsl")
     done = there.brokerauth("check-health", "--output", "table")
     assert done.returncode == 1
-    table, _, block = done.stdout.partition("# To mend it, in this order:\n")
+    table, _, block = done.stdout.partition("# To fix it, in this order:\n")
     assert [line.split()[1] for line in table.splitlines() if " FAIL " in line] == ["wsl-version"]
     assert "\x1b" not in table
     assert block.splitlines() == ["# In PowerShell on Windows:", "#   wsl.exe --update", "#   wsl.exe --shutdown"]
@@ -109,11 +109,11 @@ def test_what_is_printed_for_a_library_mends_it(start: Start, tmp_path: Path) ->
 def run_the_block(there: Session, input: str = "") -> None:
     """Paste what is printed below the table into a shell; then nothing may be wrong any more."""
     assert len(found(report(there), "fail")) == 1
-    block = there.brokerauth("check-health", "--output", "table").stdout.partition("# To mend it")[2]
+    block = there.brokerauth("check-health", "--output", "table").stdout.partition("# To fix it")[2]
     done = there.run(["bash", "-c", f"#{block}"], input=input, timeout=300)
     assert done.returncode == 0, done.stderr
-    mended = report(there)
-    assert (found(mended, "fail"), found(mended, "warn")) == ((), ())
+    fixed = report(there)
+    assert (found(fixed, "fail"), found(fixed, "warn")) == ((), ())
 
 
 @pytest.mark.parametrize(
@@ -213,21 +213,21 @@ def test_a_lock_that_a_killed_runtime_left_is_found_and_removed(start: Start) ->
 
 @pytest.mark.any_runtime
 @pytest.mark.parametrize(
-    ("make", "mend"),
+    ("make", "fix"),
     [
         ("ln -s /etc/passwd {}", "rm -- {}"),
         ("echo [brokerauth] > {}; chown 1234 {}", "chown root: {}"),
         ("echo [brokerauth] > {}; chmod 666 {}", "chmod 644 {}"),
     ],
 )
-def test_a_file_for_the_whole_machine_that_others_can_write_is_found(start: Start, make: str, mend: str) -> None:
+def test_a_file_for_the_whole_machine_that_others_can_write_is_found(start: Start, make: str, fix: str) -> None:
     file = "/etc/brokerauth/config"
     there = start("default")
     there.run(["sh", "-c", f"mkdir -p /etc/brokerauth && {make.replace('{}', file)}"]).check_returncode()
     told = report(there)
     assert found(told, "fail") == ("system-file",)
     commands = [step["command"] for step in told["remedies"] if step["shell"] == "bash"]
-    assert mend.replace("{}", file) in commands
+    assert fix.replace("{}", file) in commands
     there.run(["sh", "-c", "; ".join(commands)]).check_returncode()
     assert found(report(there), "fail") == ()
 

@@ -1,4 +1,4 @@
-"""A tenant that the fleet's file enforces, and what somebody without root may try against it."""
+"""A tenant that the policy file enforces, and what somebody without root may try against it."""
 
 from __future__ import annotations
 

@@ -388,3 +388,20 @@ def test_the_program_names_a_missing_package(default: Session) -> None:
     done = default.python(code)
     assert done.returncode == 1
     assert "pip install 'brokerauth[cli]'" in done.stderr
+
+
+@pytest.mark.any_runtime
+@pytest.mark.parametrize(
+    ("authority", "audience"),
+    [
+        ("login.microsoftonline.us", "https://management.core.usgovcloudapi.net"),
+        ("login.partner.microsoftonline.cn", "https://management.core.chinacloudapi.cn"),
+    ],
+)
+def test_in_another_cloud_the_token_that_nobody_names_is_for_that_clouds_azure(
+    default: Session, authority: str, audience: str
+) -> None:
+    cloud = {"AZURE_BROKERAUTH_AUTHORITY": authority}
+    assert default.tell("login", **cloud)["authority"] == authority
+    assert default.tell("inspect-token", **cloud)["audience"].rstrip("/") == audience
+    assert default.tell("inspect-token")["audience"].rstrip("/") == audience, "the account says where it signed in"

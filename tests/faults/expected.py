@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from azext_brokerauth import errors
-from azext_brokerauth.broker.process import ProcessEndedError
+from azext_brokerauth.broker.child import ChildEndedError
 from testbed.directory import ADA
 from testbed.scenarios import SCENARIOS, Scenario
 
@@ -89,7 +89,7 @@ _NO_BROKER = Problem(
     "wsl --update; wsl --shutdown",
     "CredentialUnavailableError",
 )
-_KILLED = Problem(ProcessEndedError, "process ended before it answered (signal 9)", _SHUT_DOWN)
+_KILLED = Problem(ChildEndedError, "process ended before it answered (signal 9)", _SHUT_DOWN)
 
 FAULTS: dict[str, Fault] = {
     "interaction-required": Fault(_MULTIFACTOR, None, None),

@@ -10,21 +10,28 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from azext_brokerauth.broker import locks
-from azext_brokerauth.broker.messages import App, Ask, Done, Failure, Step, Trouble
-from azext_brokerauth.broker.process import ENVIRONMENT, BrokerProcess, ProcessEndedError
+from azext_brokerauth.broker.child import Child, ChildEndedError
+from azext_brokerauth.broker.launch import ENVIRONMENT
+from azext_brokerauth.broker.messages import AppOptions, Ask, Done, Failure, Step
 from azext_brokerauth.errors import BrokerNotReadyError, BrokerTimeoutError, InvalidInputError
+from azext_brokerauth.errors.rendering import AZ, in_words
+from azext_brokerauth.errors.troubles import Trouble
+from azext_brokerauth.models import BrokerFlag, Target, TokenRequest
 from tests.waiting import wait_until
 
 LONG = 60
 """Seconds that nothing here comes near, on any machine."""
-APP = App("app", "login.microsoftonline.com", "organizations", enable_broker_on_wsl=True)
-ASK = Ask(Step.DEFAULT, APP, ("https://vault.azure.net/.default",))
+REQUEST = TokenRequest(
+    ("https://vault.azure.net/.default",), Target("app", "login.microsoftonline.com", "organizations")
+)
+ASK = Ask(Step.DEFAULT, REQUEST, AppOptions(BrokerFlag.WSL))
 
 # In place of pymsalruntime: what it does when it is imported into the broker's process, as the real one is.
 TELLS = """
@@ -60,10 +67,12 @@ time.sleep(1000)
 PARENT = """
 import sys, threading, os, time
 sys.path.insert(0, {site!r})
-from azext_brokerauth.broker.messages import App, Ask, Step
-from azext_brokerauth.broker.process import BrokerProcess
-ask = Ask(Step.DEFAULT, App("app", "login.microsoftonline.com", "organizations", enable_broker_on_wsl=True))
-process = BrokerProcess()
+from azext_brokerauth.broker.child import Child
+from azext_brokerauth.broker.messages import AppOptions, Ask, Step
+from azext_brokerauth.models import BrokerFlag, Target, TokenRequest
+request = TokenRequest((), Target("app", "login.microsoftonline.com", "organizations"))
+ask = Ask(Step.DEFAULT, request, AppOptions(BrokerFlag.WSL))
+process = Child()
 def wait():
     process.ask(ask, 1000)
 threading.Thread(target=wait, daemon=True).start()
@@ -97,7 +106,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runtime:
     return put
 
 
-def told(process: BrokerProcess) -> dict[str, Any]:
+def told(process: Child) -> dict[str, Any]:
     """What TELLS says."""
     answer = process.ask(ASK, LONG)
     process.end()
@@ -125,10 +134,10 @@ def test_it_is_not_killed_while_the_runtime_holds_a_lock_but_not_waited_for_with
 ) -> None:
     lock, let_go = Path(locks.DIRECTORY, f"{locks.PREFIX}{os.getpid()}-{seconds}"), tmp_path / "let go"
     runtime(HOLDS.format(lock=str(lock), let_go=str(let_go), seconds=seconds))
-    process = BrokerProcess()
+    process = Child()
 
     def ask() -> None:
-        with pytest.raises(ProcessEndedError):
+        with pytest.raises(ChildEndedError):
             process.ask(ASK, LONG)
 
     asking = threading.Thread(target=ask)
@@ -155,7 +164,7 @@ def test_it_is_given_named_variables_and_no_others(runtime: Runtime) -> None:
         "AZURE_CLIENT_SECRET",
         "BASH_ENV",
     )
-    seen = told(BrokerProcess({**given, **dict.fromkeys(loose, "/elsewhere")}))["environment"]
+    seen = told(Child(environ={**given, **dict.fromkeys(loose, "/elsewhere")}))["environment"]
     seen.pop("LC_CTYPE", None)  # Python sets it by itself in the C locale (PEP 538)
     assert seen == given
 
@@ -164,7 +173,7 @@ def test_it_inherits_no_descriptor(runtime: Runtime, tmp_path: Path) -> None:
     runtime(TELLS)
     descriptor = os.open(tmp_path / "somebodys-file", os.O_CREAT | os.O_RDWR)
     os.set_inheritable(descriptor, True)
-    seen = told(BrokerProcess())["descriptors"]
+    seen = told(Child())["descriptors"]
     os.close(descriptor)
     assert sorted(name.partition(":")[0] for name in seen if name != "anon_inode:[pidfd]") == [
         *["/dev/null"] * 3,
@@ -174,7 +183,7 @@ def test_it_inherits_no_descriptor(runtime: Runtime, tmp_path: Path) -> None:
 
 def test_it_leaves_no_core_and_lets_nobody_look_in(runtime: Runtime) -> None:
     runtime(TELLS)
-    seen = told(BrokerProcess())
+    seen = told(Child())
     assert (seen["core"], seen["dumpable"]) == ([0, 0], 0)
     assert seen["leads_its_session"]
     assert seen["deaf_to_interrupts"]
@@ -190,7 +199,7 @@ def test_it_imports_nothing_from_where_the_caller_happens_to_be(
     for name in ("json", "ctypes", "msal", "requests", "azext_brokerauth", "sitecustomize", "usercustomize"):
         (here / f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')\n")
     monkeypatch.chdir(here)
-    seen = told(BrokerProcess({**os.environ, "PYTHONPATH": str(here)}))
+    seen = told(Child(environ={**os.environ, "PYTHONPATH": str(here)}))
     assert not (tmp_path / "imported").exists()
     assert (seen["isolated"], seen["directory"]) == (1, "/")
     assert not {"", ".", str(here)} & set(seen["path"])
@@ -201,7 +210,7 @@ def test_a_directory_of_packages_hides_nothing_of_pythons_own(runtime: Runtime) 
     """az's extension folder is such a directory: whatever lies there must not stand in for the standard library."""
     site = runtime(TELLS)
     (site / "colorsys.py").write_text("raise SystemExit('not the standard library')\n")
-    assert Path(told(BrokerProcess())["colorsys"]).parent != site
+    assert Path(told(Child())["colorsys"]).parent != site
 
 
 @pytest.mark.parametrize("how", ["killed", "killed while its fork lives on", "exits at once"])
@@ -230,8 +239,8 @@ def test_it_outlives_the_thread_that_started_it(runtime: Runtime) -> None:
     import threading
 
     runtime("raise OSError('no library')")
-    started: list[BrokerProcess] = []
-    thread = threading.Thread(target=lambda: started.append(BrokerProcess()))
+    started: list[Child] = []
+    thread = threading.Thread(target=lambda: started.append(Child()))
     thread.start()
     thread.join()
     time.sleep(0.5)  # a death signal of the thread would come at once
@@ -243,7 +252,7 @@ def test_it_outlives_the_thread_that_started_it(runtime: Runtime) -> None:
 def test_a_deadline_ends_it_with_all_it_started(runtime: Runtime, tmp_path: Path) -> None:
     file = tmp_path / "pids"
     runtime(HANGS.format(told=str(file)))
-    process = BrokerProcess()
+    process = Child()
     with pytest.raises(BrokerTimeoutError):
         process.ask(ASK, 5)
     wait_until(lambda: all(map(is_gone, pids_in(file))), LONG)
@@ -274,25 +283,25 @@ time.sleep(1000)
 )
 def test_nonsense_in_its_answers_ends_it_at_once_with_a_clear_error(runtime: Runtime, what: str) -> None:
     runtime(WRITES.format(what=what))
-    process = BrokerProcess()
-    with pytest.raises(ProcessEndedError, match="ended before it answered") as caught:
+    process = Child()
+    with pytest.raises(ChildEndedError, match="ended before it answered") as caught:
         process.ask(ASK, LONG)
-    assert "wsl --shutdown" in caught.value.remedy
+    assert "wsl --shutdown" in in_words(caught.value.remedies, AZ)
     assert not process.alive
 
 
 def test_a_request_over_the_limit_is_refused_and_the_next_one_is_not(runtime: Runtime) -> None:
     runtime("raise OSError('no library')")
-    process = BrokerProcess()
+    process = Child()
     with pytest.raises(InvalidInputError, match="over the limit of 1048576"):
-        process.ask(Ask(Step.DEFAULT, APP, claims="x" * (1 << 20)), LONG)
+        process.ask(replace(ASK, request=replace(REQUEST, claims="x" * (1 << 20))), LONG)
     assert isinstance(process.ask(ASK, LONG), Failure)
     process.end()
 
 
 def test_out_of_memory_is_an_answer_and_others_are_still_served(runtime: Runtime) -> None:
     runtime("bytearray(1 << 60)")
-    process = BrokerProcess()
+    process = Child()
     for _ in range(2):
         answer = process.ask(ASK, LONG)
         assert isinstance(answer, Failure)
@@ -305,14 +314,14 @@ def test_a_python_that_cannot_be_started_is_an_error_with_a_remedy(
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(BrokerNotReadyError, match="cannot be started: No such file") as caught:
-        BrokerProcess()
-    assert caught.value.remedy
+        Child()
+    assert caught.value.remedies
 
 
 def test_ending_it_closes_what_it_held(runtime: Runtime) -> None:
     runtime("raise OSError('no library')")
     before = len(os.listdir("/proc/self/fd"))
-    kept = [BrokerProcess() for _ in range(5)]
+    kept = [Child() for _ in range(5)]
     for process in kept:
         assert not isinstance(process.ask(ASK, LONG), Done)
         process.end()

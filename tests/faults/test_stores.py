@@ -146,4 +146,4 @@ def test_somebody_elses_account_file_is_not_believed(signed_in: Session) -> None
     finally:
         os.chown(path, 0, 0)
     assert f"{path} belongs to another user" in said
-    assert f"Remove {path}" in said
+    assert f"rm -- {path}" in said

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from azext_brokerauth.accounts import AccountStore, Records
-from azext_brokerauth.broker.messages import Account
 from azext_brokerauth.errors import SettingsError
+from azext_brokerauth.errors.rendering import AZ, in_words
+from azext_brokerauth.models import Account
 
 ADA = Account("ada@contoso.com", "a.t", "a", "t", "app", "login.microsoftonline.com")
 GRACE = Account("grace@contoso.com", "g.t", "g", "t", "app", "login.microsoftonline.com")
@@ -80,7 +81,7 @@ def test_a_damaged_file_is_an_error_that_names_it_and_is_kept(store, tmp_path, c
     path.write_text(content)
     with pytest.raises(SettingsError, match=str(path)) as caught:
         store.read()
-    assert str(path) in caught.value.remedy
+    assert str(path) in in_words(caught.value.remedies, AZ)
     with pytest.raises(SettingsError), store.change() as change:
         change.after = Records()
     assert path.read_text() == content

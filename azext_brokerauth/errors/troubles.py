@@ -1,0 +1,120 @@
+"""Why the broker's process has no answer where no code says it, and what that means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum
+
+from azext_brokerauth.errors import AGAIN, BrokerFailedError, BrokerNotReadyError, SignInRefusedError
+from azext_brokerauth.errors.aadsts import AADSTS
+from azext_brokerauth.errors.advice import (
+    ALLOW_INTEROP,
+    MSAL_SOURCE,
+    MSAL_WAM,
+    SEEN,
+    Advice,
+    Whose,
+)
+from azext_brokerauth.errors.statuses import STATUSES
+from azext_brokerauth.models import person, powershell, run, script
+
+
+class Trouble(Enum):
+    """Why the broker's process has no answer."""
+
+    REFUSED = "refused"
+    """MSAL answered with an error, which the codes in its description explain."""
+    NO_ACCOUNT = "no-account"
+    """The broker does not know the account."""
+    RUNTIME_MISSING = "runtime-missing"
+    """msal or pymsalruntime cannot be imported because it is not installed."""
+    LIBRARY_MISSING = "library-missing"
+    """pymsalruntime is installed, but a shared library that it needs is not."""
+    NO_MEMORY = "no-memory"
+    """pymsalruntime is installed, but there is no memory to load it."""
+    NO_BROKER = "no-broker"
+    """The runtime loads and finds no broker."""
+    NOT_THE_BROKER = "not-the-broker"
+    """MSAL would have gone on without the broker, or did."""
+    AUTHORITY = "authority"
+    """The authority or tenant does not exist, or MSAL cannot use it."""
+    NETWORK = "network"
+    """The authority's metadata could not be read."""
+    REDIRECT_URI = "redirect-uri"
+    """The application lacks the broker's redirect URI."""
+    NONSENSE = "nonsense"
+    """The broker's answer cannot be used."""
+
+
+TROUBLES: dict[Trouble, Advice] = {
+    # What was said adds nothing here: the broker's process found it, and nobody said more.
+    Trouble.NO_ACCOUNT: replace(STATUSES["AccountNotFound"], quotes=False),
+    Trouble.RUNTIME_MISSING: Advice(
+        BrokerNotReadyError,
+        "A Python package that the broker needs is not installed: {text}.",
+        run("python3", "-m", "pip", "install", "--force-reinstall", "msal[broker]"),
+        Whose.MACHINE,
+        MSAL_WAM,
+        check="pymsalruntime",
+    ),
+    Trouble.LIBRARY_MISSING: Advice(
+        BrokerNotReadyError,
+        "Microsoft's runtime (pymsalruntime) cannot be loaded: {text}.",
+        run(
+            *("sudo", "apt-get", "install", "libwebkit2gtk-4.1-0", "libfido2-1", "libcurl4", "libubsan1"),
+            text="On Debian,",
+        ),
+        Whose.MACHINE,
+        SEEN,
+        check="libraries",
+    ),
+    Trouble.NO_MEMORY: Advice(
+        BrokerNotReadyError,
+        "There is not enough memory to load Microsoft's runtime (pymsalruntime): {text}.",
+        (
+            *person("Close programs, or give WSL more memory: write memory= in %UserProfile%\\.wslconfig"),
+            *powershell("wsl", "--shutdown"),
+            *script("ulimit -v", text="If this shell limits the memory of its programs, raise that limit. To see it,"),
+        ),
+        Whose.MACHINE,
+        SEEN,
+    ),
+    Trouble.NO_BROKER: Advice(
+        BrokerNotReadyError,
+        "Microsoft's runtime found no broker in Windows. WSL has it since version 2.4.13, and it needs interop"
+        " (starting Windows programs from WSL).",
+        ALLOW_INTEROP,
+        Whose.MACHINE,
+        SEEN,
+        check="wsl-version, interop or proxy",
+    ),
+    Trouble.NOT_THE_BROKER: Advice(
+        SignInRefusedError,
+        "MSAL would not use the broker for this request, and nothing else was tried.",
+        run("az", "login", text="The broker does not serve AD FS and B2C authorities. To sign in there,"),
+        Whose.YOURS,
+        MSAL_SOURCE + "application.py",
+    ),
+    Trouble.AUTHORITY: Advice(
+        SignInRefusedError,
+        "The tenant or authority cannot be used.",
+        AADSTS[90002].remedies,
+        Whose.YOURS,
+        MSAL_SOURCE + "authority.py",
+    ),
+    Trouble.NETWORK: Advice(
+        SignInRefusedError,
+        "The authority cannot be reached from WSL.",
+        person("Check WSL's network and proxy settings (HTTPS_PROXY, REQUESTS_CA_BUNDLE), then try again."),
+        Whose.YOURS,
+        MSAL_SOURCE + "authority.py",
+    ),
+    Trouble.REDIRECT_URI: AADSTS[50011],
+    Trouble.NONSENSE: Advice(
+        BrokerFailedError,
+        "The broker's answer could not be used.",
+        AGAIN,
+        Whose.MACHINE,
+        SEEN,
+    ),
+}

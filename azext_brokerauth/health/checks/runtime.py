@@ -1,0 +1,118 @@
+"""Microsoft's runtime: is it published for this Python, installed, complete, and not stuck?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from azext_brokerauth.broker import locks
+from azext_brokerauth.health import distribution, parsing
+from azext_brokerauth.health.facts import Facts
+from azext_brokerauth.health.finding import Finding, failed, passed, skipped
+from azext_brokerauth.health.probe import Ran
+from azext_brokerauth.health.remedies import INSTALL_UBUNTU, install_packages, install_python_packages
+from azext_brokerauth.models import person, run
+
+_PYTHONS = ("cp310", "cp311", "cp312", "cp313", "cp314")
+_OLDEST_GLIBC = (2, 24)
+_MOMENT = 0.3
+"""Seconds for which another program's runtime may hold a lock."""
+
+
+def platform(facts: Facts) -> Finding:
+    """Does Microsoft publish a runtime for this Python?"""
+    python, glibc = facts.probe.python, facts.runtime.glibc
+    shown = f"{python.tag} on {python.architecture} with {python.libc or 'a C library that is not glibc'}"
+    if python.architecture != "x86_64":
+        text = f"Microsoft publishes its runtime for x86_64 Linux only; this Python is {shown}"
+        return failed(text, person("Use a Windows machine with an x86_64 processor, or az login"))
+    if not glibc:
+        musl = " (musl)" if facts.probe.exists("/lib/ld-musl-x86_64.so.1") else ""
+        text = f"Microsoft publishes its runtime for glibc only; this Python is {shown}{musl}"
+        return failed(text, INSTALL_UBUNTU)
+    if glibc < _OLDEST_GLIBC:
+        return failed(f"The runtime needs glibc 2.24; this Python is {shown}", INSTALL_UBUNTU)
+    if python.tag not in _PYTHONS:
+        text = f"Microsoft publishes its runtime for CPython 3.10 to 3.14; this is {shown}"
+        return failed(text, person("Use az or brokerauth with a Python that it is published for"))
+    return passed(shown)
+
+
+def msal(facts: Facts) -> Finding:
+    """Is msal there, and new enough to use the broker under WSL?"""
+    python, found = facts.probe.python, facts.runtime.msal
+    # In az it is az's own.
+    upgrade = (
+        run("az", "upgrade")
+        if python.extension
+        else install_python_packages(facts, "--upgrade", "msal[broker]>=1.36,<2")
+    )
+    if not found:
+        return failed(f"msal is not installed for {python.executable}", upgrade)
+    if not (1, 36) <= parsing.version(found) < (2,):
+        return failed(f"msal is {found}; 1.36 or newer, and older than 2, is needed", upgrade)
+    return passed(f"msal {found}")
+
+
+def pymsalruntime(facts: Facts) -> Finding:
+    """Is Microsoft's runtime there, in a release that this msal goes with?"""
+    from packaging.requirements import Requirement
+
+    python, found = facts.probe.python, facts.runtime.version
+    wanted = [
+        requirement
+        for requirement in map(Requirement, facts.probe.requirements("msal"))
+        if requirement.name == "pymsalruntime"
+        and (requirement.marker is None or requirement.marker.evaluate({"extra": "broker"}))
+    ]
+    release = f"pymsalruntime{wanted[0].specifier}" if wanted else "pymsalruntime>=0.18,<0.21"
+    install = install_python_packages(facts, release)
+    if not found:
+        if not python.libc or python.architecture != "x86_64":
+            return skipped("pymsalruntime is not published for this platform")
+        return failed(f"pymsalruntime is not installed for {python.executable}", install)
+    if wanted and not wanted[0].specifier.contains(found, prereleases=True):
+        return failed(f"pymsalruntime is {found}; msal {facts.runtime.msal} needs {wanted[0].specifier}", install)
+    return passed(f"pymsalruntime {found}")
+
+
+def libraries(facts: Facts) -> Finding:
+    """Are the shared libraries there that the runtime is linked with?
+
+    They are looked up in the dynamic linker's cache, by the published list. The runtime itself is neither loaded nor
+    opened.
+    """
+    wheel = facts.runtime.wheel
+    is_newer = "manylinux_2_35" in wheel if wheel else facts.runtime.glibc >= (2, 35)
+    needed = (distribution.WEBKIT["4.1" if is_newer else "4.0"], *distribution.OTHER_LIBRARIES)
+    ldconfig = next((path for path in ("/sbin/ldconfig", "/usr/sbin/ldconfig") if facts.probe.exists(path)), "")
+    cache = facts.probe.run(ldconfig, "-p") if ldconfig else Ran(None, problem="there is no ldconfig")
+    if cache.status != 0:
+        return skipped(f"the dynamic linker's cache cannot be read: {cache.why}")
+    # A library in the cache may have been removed since.
+    cached = re.findall(r"^\s*(\S+) \([^)]*x86-64[^)]*\) => (.+)$", cache.stdout, re.MULTILINE)
+    present = {name for name, path in cached if facts.probe.exists(path)}
+    missing = [name for name in needed if name not in present]
+    if not missing:
+        return passed(f"All {len(needed)} shared libraries are there, {needed[0]} among them")
+    return failed(f"Shared libraries are missing: {', '.join(missing)}", install_packages(facts, missing))
+
+
+def runtime_locks(facts: Facts) -> Finding:
+    """Has a runtime that was killed left one of its named semaphores locked? Then every call hangs."""
+    names = [name for name in facts.probe.names(locks.DIRECTORY) if name.startswith(locks.PREFIX)]
+    stuck = _locked(facts, names)
+    if stuck and any("broker/host.py" in line for line in facts.probe.command_lines()):
+        return skipped("a process of the broker is at work")
+    if stuck:
+        facts.probe.pause(_MOMENT)
+        stuck = _locked(facts, stuck)
+    if not stuck:
+        return passed("The runtime has left no lock behind")
+    text = f"A process that is gone left {len(stuck)} lock(s) of the runtime locked, so that calls hang"
+    return failed(text, run("rm", "-f", "--", *(f"{locks.DIRECTORY}/{name}" for name in stuck)))
+
+
+def _locked(facts: Facts, names: Sequence[str]) -> list[str]:
+    size = len(locks.LOCKED)
+    return [name for name in names if facts.probe.read(f"{locks.DIRECTORY}/{name}", size) == locks.LOCKED]

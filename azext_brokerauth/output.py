@@ -1,0 +1,131 @@
+"""What the commands of both hosts print: the objects, and their rows in a table."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from azext_brokerauth.accounts import Records
+    from azext_brokerauth.models import Account, Token
+    from azext_brokerauth.settings import Settings
+
+
+def account_facts(account: Account, records: Records) -> dict[str, Any]:
+    """An account.
+
+    :param records: which say whether it is in use.
+    """
+    return {
+        "username": account.username,
+        "tenantId": account.tenant,
+        "homeAccountId": account.home_account_id,
+        "localAccountId": account.local_account_id,
+        "clientId": account.client_id,
+        "authority": account.authority,
+        "isCurrent": account == records.find(),
+    }
+
+
+def account_row(account: dict[str, Any]) -> dict[str, Any]:
+    """An account, in a table."""
+    return {
+        "Username": account["username"],
+        "TenantId": account["tenantId"],
+        "InUse": "*" if account["isCurrent"] else "",
+    }
+
+
+def account_rows(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Accounts, in a table."""
+    return [account_row(account) for account in accounts]
+
+
+def settings_facts(chosen: Settings) -> list[dict[str, Any]]:
+    """Every setting with its value and where that came from."""
+    return [
+        {"name": name, "value": getattr(chosen, name), "origin": origin, "isEnforced": name in chosen.enforced}
+        for name, origin in chosen.origins
+    ]
+
+
+def settings_rows(settings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Settings, in a table."""
+    return [
+        {
+            "Name": setting["name"],
+            "Value": str(setting["value"]),
+            "Enforced": "*" if setting["isEnforced"] else "",
+            "Origin": setting["origin"],
+        }
+        for setting in settings
+    ]
+
+
+def access_token(token: Token) -> dict[str, Any]:
+    """A token, with the keys of ``az account get-access-token``."""
+    return {
+        "accessToken": token.value,
+        # Local time without a zone, for programs that knew az before it had expires_on.
+        "expiresOn": datetime.fromtimestamp(token.expires_on).strftime("%Y-%m-%d %H:%M:%S.%f"),
+        "expires_on": token.expires_on,
+        "tenant": token.tenant,
+        "tokenType": token.token_type,
+    }
+
+
+def access_token_row(token: dict[str, Any]) -> dict[str, Any]:
+    """A token's facts, in a table."""
+    return {"ExpiresOn": token["expiresOn"], "Tenant": token["tenant"], "TokenType": token["tokenType"]}
+
+
+def token_facts(token: Token) -> dict[str, Any]:
+    """What a token says, and never the token."""
+    claims = _claims_in(token.value)
+    capabilities = claims.get("xms_cc")
+    return {
+        "audience": claims.get("aud"),
+        "clientId": claims.get("appid") or claims.get("azp"),
+        "tenantId": claims.get("tid") or token.tenant,
+        "username": claims.get("upn") or claims.get("unique_name") or token.account.username,
+        "objectId": claims.get("oid"),
+        "deviceId": claims.get("deviceid"),
+        "authenticationMethods": claims.get("amr"),
+        "scopes": claims.get("scp"),
+        "continuousAccessEvaluation": isinstance(capabilities, list) and "CP1" in capabilities,
+        "issuedOn": _utc(claims.get("iat")),
+        "expiresOn": _utc(token.expires_on),
+        "tokenType": token.token_type,
+        "source": token.source,
+    }
+
+
+def token_facts_rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a token says, in a table."""
+    return [
+        {"Fact": name, "Value": ", ".join(map(str, value)) if isinstance(value, list) else str(value)}
+        for name, value in facts.items()
+    ]
+
+
+def _claims_in(token: str) -> dict[str, Any]:
+    """A token's claims, for display only: nothing is verified. Empty for a token that is not a JWT."""
+    try:
+        body = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (IndexError, binascii.Error, ValueError, RecursionError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _utc(seconds: object) -> str | None:
+    """A time that a token tells; None for what is no time."""
+    if not isinstance(seconds, (int, float)):
+        return None
+    try:
+        return datetime.fromtimestamp(int(seconds), timezone.utc).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,32 @@
+"""The settings in force, and where each came from."""
+
+from azext_brokerauth.settings.policy import ENFORCED, POLICY_FILE, SECTION
+from azext_brokerauth.settings.schema import (
+    AZURE_CLI_CLIENT_ID,
+    NO_FALLBACK,
+    SETTINGS,
+    Setting,
+    Settings,
+    authority_host,
+    client,
+    tenant,
+)
+from azext_brokerauth.settings.sources import ENVIRONMENT_PREFIX, check, config_directory, load
+
+__all__ = [
+    "AZURE_CLI_CLIENT_ID",
+    "ENFORCED",
+    "ENVIRONMENT_PREFIX",
+    "NO_FALLBACK",
+    "POLICY_FILE",
+    "SECTION",
+    "SETTINGS",
+    "Setting",
+    "Settings",
+    "authority_host",
+    "check",
+    "client",
+    "config_directory",
+    "load",
+    "tenant",
+]

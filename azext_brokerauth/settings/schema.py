@@ -1,0 +1,182 @@
+"""Every setting, declared once: type, default, conversion, meaning, and whether a policy may enforce it."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from azext_brokerauth import clouds
+from azext_brokerauth.models import Target
+
+AZURE_CLI_CLIENT_ID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+"""The public client that az and azure-identity both sign in to."""
+NO_FALLBACK = "none"
+_GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
+def tenant(raw: object) -> str:
+    """A tenant ID, domain or shared tenant, in lower case.
+
+    :raises ValueError: it has characters that no tenant has, which could change the authority's address.
+    """
+    text = str(raw).strip()
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?", text):
+        raise ValueError("use a tenant ID or a domain name")
+    return text.lower()
+
+
+def client(raw: object) -> str:
+    """A client ID.
+
+    :raises ValueError: it is not a GUID.
+    """
+    text = str(raw).strip().lower()
+    if not re.fullmatch(_GUID, text):
+        raise ValueError("use the application's client ID, a GUID")
+    return text
+
+
+def authority_host(raw: object) -> str:
+    """The host name of an authority given as a host name or an https URL.
+
+    :raises ValueError: it is neither.
+    """
+    text = str(raw).strip().lower()
+    if "://" in text and not text.startswith("https://"):
+        raise ValueError("use https")
+    host = text.removeprefix("https://").rstrip("/")
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+", host):
+        raise ValueError("use a host name such as login.microsoftonline.com")
+    return host
+
+
+def _text(raw: object) -> str:
+    return str(raw).strip()
+
+
+def _boolean(raw: object) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    known = configparser.RawConfigParser.BOOLEAN_STATES
+    if str(raw).lower() not in known:
+        raise ValueError("use true or false")
+    return known[str(raw).lower()]
+
+
+def _seconds(raw: object) -> float:
+    message = "use a number of seconds above 0"
+    try:
+        seconds = float(str(raw))
+    except ValueError:
+        raise ValueError(message) from None
+    if not 0 < seconds < 86400:
+        raise ValueError(message)
+    return seconds
+
+
+def _one_of(*choices: str) -> Callable[[object], str]:
+    def convert(raw: object) -> str:
+        text = str(raw).strip().lower()
+        if text not in choices:
+            raise ValueError(f"use one of {', '.join(choices)}")
+        return text
+
+    return convert
+
+
+def _any_value(_: object) -> str:
+    return ""
+
+
+def _tenant_ids_only(value: object) -> str:
+    if re.fullmatch(_GUID, str(value)):
+        return ""
+    return "an enforced tenant_id must be a tenant ID (a GUID): tokens do not name domains"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    :param name: as in files, and in upper case after ``AZURE_BROKERAUTH_`` in the environment.
+    :param convert: makes its value of what a file, a variable or an argument holds; ``ValueError`` says what to use.
+    :param meaning: what it does, one clause.
+    :param not_enforceable: why a policy cannot enforce this value; empty where it can.
+    """
+
+    name: str
+    convert: Callable[[object], object]
+    meaning: str
+    not_enforceable: Callable[[object], str]
+
+
+def _setting(
+    default: object,
+    convert: Callable[[object], object],
+    meaning: str,
+    not_enforceable: Callable[[object], str] = _any_value,
+) -> Any:
+    return field(default=default, metadata={"declared": (convert, meaning, not_enforceable)})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force. They never change on their way: what one request wants else is in its ``Target``.
+
+    :param origins: for each setting, where its value came from.
+    :param enforced: the names of the settings that the policy file enforces.
+    """
+
+    client_id: str = _setting(AZURE_CLI_CLIENT_ID, client, "the application to sign in to")
+    tenant_id: str = _setting("organizations", tenant, "tenant ID or domain", _tenant_ids_only)
+    authority: str = _setting(clouds.PUBLIC.authorities[0], authority_host, "host name of the authority")
+    login_hint: str = _setting("", _text, "the user name to use when none is given")
+    enable_broker_on_wsl: bool = _setting(True, _boolean, "use the broker under WSL 2 (MSAL's flag of this name)")
+    enable_broker_on_linux: bool = _setting(
+        False, _boolean, "use Microsoft's broker on native Linux (MSAL's flag of this name)"
+    )
+    enable_broker_on_windows: bool = _setting(False, _boolean, "use WAM on Windows (MSAL's flag of this name)")
+    enable_broker_on_mac: bool = _setting(False, _boolean, "use Company Portal on macOS (MSAL's flag of this name)")
+    require_broker: bool = _setting(
+        False, _boolean, "under WSL, a broker that is not ready is an error that stops a credential chain"
+    )
+    fallback: str = _setting(
+        NO_FALLBACK, _one_of(NO_FALLBACK, "browser", "device-code"), "how to sign in when the broker fails"
+    )
+    extend_az: bool = _setting(
+        True, _boolean, "answer az's own token requests for accounts that signed in through the broker"
+    )
+    seed_az_cache: bool = _setting(True, _boolean, "put tokens that az asked for into az's cache, as MSAL would")
+    token_cache: str = _setting(
+        "az", _one_of("az", "memory"), "az: az keeps tokens as it always does; memory: none outlives its process"
+    )
+    allow_exec: bool = _setting(True, _boolean, "let exec run programs")
+    silent_timeout: float = _setting(30.0, _seconds, "seconds that a request without a window may take")
+    prompt_timeout: float = _setting(300.0, _seconds, "seconds that a person has to answer a prompt")
+    origins: tuple[tuple[str, str], ...] = ()
+    enforced: frozenset[str] = frozenset()
+
+    @property
+    def target(self) -> Target:
+        """Where a token is asked for, when a request says nothing else."""
+        return Target(self.client_id, self.authority, self.tenant_id)
+
+    @property
+    def may_seed_az(self) -> bool:
+        """May tokens that az asked for be kept in az's own cache?"""
+        return self.seed_az_cache and self.token_cache == "az"  # noqa: S105  (the name of a cache)
+
+    def origin(self, name: str) -> str:
+        """Where a setting's value came from, such as "the environment variable AZURE_BROKERAUTH_FALLBACK"."""
+        return dict(self.origins).get(name, "default")
+
+
+SETTINGS = {
+    declared.name: Setting(declared.name, *declared.metadata["declared"])
+    for declared in fields(Settings)
+    if "declared" in declared.metadata
+}
+"""Every setting by its name."""

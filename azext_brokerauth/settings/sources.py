@@ -1,0 +1,141 @@
+"""Where settings come from: the policy file, the user's file, the environment, arguments; the later win."""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from azext_brokerauth.errors import BrokerAuthError, InvalidInputError, SettingsError
+from azext_brokerauth.models import person, run
+from azext_brokerauth.settings import policy
+from azext_brokerauth.settings.policy import LEAVE_IT_OUT, POLICY_FILE, SECTION
+from azext_brokerauth.settings.schema import SETTINGS, Settings
+
+ENVIRONMENT_PREFIX = "AZURE_BROKERAUTH_"
+
+
+def config_directory(environ: Mapping[str, str] | None = None) -> Path:
+    """az's own configuration directory, where our settings and account records are too."""
+    environ = os.environ if environ is None else environ
+    configured = environ.get("AZURE_CONFIG_DIR")
+    return Path(configured) if configured else Path(os.path.expanduser("~")) / ".azure"
+
+
+def load(
+    arguments: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    *,
+    policy_file: Path = POLICY_FILE,
+    policy_owner: int = 0,
+) -> Settings:
+    """Read all sources. An argument that is None counts as not given.
+
+    A ``.azure/config`` in the working directory is never read: whoever wrote that directory would choose the
+    tenant that people sign in to.
+
+    :param labels: how messages name an argument, such as ``--tenant`` for ``tenant_id``.
+    :keyword policy_file: the policy file.
+    :keyword policy_owner: the user ID that it and its directory must belong to.
+    :raises SettingsError: a file or a variable cannot be used, or contradicts what is enforced; it is named.
+    :raises InvalidInputError: an argument cannot be used, or contradicts what is enforced; it is named.
+    """
+    environ = os.environ if environ is None else environ
+    found = policy.read(policy_file, policy_owner)
+    from_policy = [_Given(name, raw, f"{SECTION}.{name} in {policy_file}") for name, raw in found.stored.items()]
+    _combine(from_policy)  # first, so that a value below it is never blamed for one that cannot be used
+    return _combine(
+        [
+            *from_policy,
+            *_from_file(config_directory(environ) / "config"),
+            *_from_environment(environ),
+            *_from_arguments(arguments or {}, labels or {}),
+        ],
+        found.enforced,
+    )
+
+
+def check(arguments: Mapping[str, object]) -> None:
+    """Raise if an argument could not be used, without reading anything else.
+
+    :raises InvalidInputError: it is named.
+    """
+    _combine(_from_arguments(arguments, {}))
+
+
+@dataclass(frozen=True)
+class _Given:
+    name: str
+    raw: object
+    origin: str
+    error: type[BrokerAuthError] = SettingsError
+
+
+def _combine(given: Iterable[_Given], enforced: Collection[str] = ()) -> Settings:
+    """:param enforced: what the first item of that name decides for all that follow."""
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(SETTINGS, "default")
+    for item in given:
+        try:
+            value = SETTINGS[item.name].convert(item.raw)
+        except ValueError as problem:
+            raise item.error(f"{item.origin} cannot be {item.raw!r}: {problem}.") from None
+        if item.name in enforced and item.name in values:
+            if value != values[item.name]:
+                raise item.error(
+                    f"{item.origin} cannot be {item.raw!r}: {origins[item.name]} is {values[item.name]}, and that is"
+                    " enforced.",
+                    remedies=LEAVE_IT_OUT,
+                )
+            continue
+        values[item.name], origins[item.name] = value, item.origin
+    return Settings(**values, origins=tuple(origins.items()), enforced=frozenset(enforced))
+
+
+def _from_file(path: Path) -> Iterator[_Given]:
+    stored = _read(path)
+    if "enable_broker_on_wsl" in (core := stored.get("core", {})):
+        origin = f"core.enable_broker_on_wsl in {path}"
+        yield _Given("enable_broker_on_wsl", core["enable_broker_on_wsl"], origin)
+    for name, raw in stored.get(SECTION, {}).items():
+        if name not in SETTINGS:
+            raise SettingsError(
+                f"{path}: section [{SECTION}] has no setting {name!r}. The settings are:"
+                f" {', '.join(sorted(SETTINGS))}.",
+                remedies=run("az", "config", "unset", f"{SECTION}.{name}"),
+            )
+        yield _Given(name, raw, f"{SECTION}.{name} in {path}")
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[_Given]:
+    variables = {"AZURE_CORE_ENABLE_BROKER_ON_WSL": "enable_broker_on_wsl"}
+    variables.update({ENVIRONMENT_PREFIX + name.upper(): name for name in SETTINGS})
+    for variable, name in variables.items():
+        if raw := environ.get(variable):
+            yield _Given(name, raw, f"the environment variable {variable}")
+
+
+def _from_arguments(arguments: Mapping[str, object], labels: Mapping[str, str]) -> Iterator[_Given]:
+    for name, value in arguments.items():
+        if value is not None:
+            yield _Given(name, value, labels.get(name, name), InvalidInputError)
+
+
+def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
+    # az's own files: knack reads them with configparser too, without interpolation.
+    parser = configparser.RawConfigParser()
+    try:
+        with path.open(encoding="utf-8") as stream:
+            parser.read_file(stream)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        raise SettingsError(
+            f"The settings file {path} cannot be read: {' '.join(str(error).split())}.",
+            remedies=person("Fix or remove the file."),
+        ) from error
+    return {name: dict(parser.items(name)) for name in parser.sections()}

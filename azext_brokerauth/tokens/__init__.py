@@ -1,0 +1,296 @@
+"""The one place that gets tokens: from memory, then from the broker silently, then by a prompt where allowed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, replace
+
+from azext_brokerauth import clouds
+from azext_brokerauth.accounts import Records
+from azext_brokerauth.broker.launch import SHORT_OF_RESOURCES
+from azext_brokerauth.broker.messages import Answer, AppOptions, Ask, Done, Failure, Reply, Step
+from azext_brokerauth.broker.pool import Broker, Window
+from azext_brokerauth.errors import AGAIN, BrokerAuthError, BrokerFailedError, BrokerNotReadyError, InvalidInputError
+from azext_brokerauth.errors.diagnostics import BROKER, ENTRA
+from azext_brokerauth.errors.lookup import from_trouble
+from azext_brokerauth.machine import Machine, detect
+from azext_brokerauth.models import Account, Target, Token, TokenRequest, person
+from azext_brokerauth.redaction import redact
+from azext_brokerauth.settings import NO_FALLBACK, Settings, policy
+from azext_brokerauth.terminal.countdown import Tell, counting_down
+from azext_brokerauth.tokens.acquisition import Limits, Prompt, acquire
+from azext_brokerauth.tokens.eligibility import eligibility, why_not_for
+from azext_brokerauth.tokens.flights import Flight, Flights, key_of
+
+__all__ = ["Prompt", "PromptWindow", "Tokens", "default_scope"]
+
+_LOGGER = logging.getLogger(__name__)
+
+_LISTEN = 0.2
+"""How often, in seconds, a waiter wakes to let Python run signal handlers. Python runs them between two of its own
+steps, so that a signal which comes just before the wait begins would otherwise be noticed only when that ends."""
+
+
+@dataclass(frozen=True)
+class PromptWindow:
+    """How a prompt is shown.
+
+    :param handle: the parent window's handle; 0: the console's.
+    :param enable_msa_passthrough: let legacy first-party applications see personal accounts (MSAL's parameter).
+    """
+
+    handle: int = 0
+    enable_msa_passthrough: bool = False
+
+
+def default_scope(target: Target) -> str:
+    """The scope of Azure Resource Manager in the target's cloud, for those who name none.
+
+    :raises InvalidInputError: the cloud is not known.
+    """
+    cloud = clouds.of_authority(target.authority)
+    if cloud is None:
+        raise InvalidInputError(
+            f"Which scope is Azure's is not known for the authority {target.authority}.",
+            remedies=person("Name the scope with {--scope}."),
+        )
+    return cloud.arm_scope
+
+
+class Tokens:
+    """Gets tokens for any number of threads, from one set of settings.
+
+    :param settings: the settings in force.
+    :keyword machine: what machine this is.
+    :keyword records: gives the accounts signed in through us, read anew for each acquisition.
+    :keyword window: how prompts are shown.
+    :keyword disable_instance_discovery: trust an authority that Microsoft does not know.
+    :keyword enable_pii_log: let error messages of the broker tell what it otherwise writes as ``(pii)``.
+    :keyword waiting: while a prompt waits for a person, is given the seconds left, about once a second, in a thread
+        of its own; and None when that is over.
+    :keyword notify: is given what a person must read meanwhile. Default: a warning in the log.
+    :keyword falls_back: carry out the fallback that was chosen; False: the host does that itself.
+    :keyword broker: makes what asks the broker, and is given ``notify``.
+    :keyword clock: gives epoch seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        machine: Machine | None = None,
+        records: Callable[[], Records] = Records,
+        window: PromptWindow | None = None,
+        disable_instance_discovery: bool = False,
+        enable_pii_log: bool = False,
+        waiting: Tell | None = None,
+        notify: Callable[[str], None] = _LOGGER.warning,
+        falls_back: bool = True,
+        broker: Callable[[Callable[[str], None]], Broker] = Broker,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self._machine = machine or detect()
+        self._records = records
+        self._window = window or PromptWindow()
+        self._disable_instance_discovery = disable_instance_discovery
+        self._enable_pii_log = enable_pii_log
+        self._waiting = waiting
+        self._notify = notify
+        self._fallback = settings.fallback if falls_back else NO_FALLBACK
+        self._make_broker = broker
+        self._clock = clock
+        self.start_afresh()
+        _LIVE.add(self)
+
+    def start_afresh(self) -> None:
+        """After a fork: replace locks, caches and the broker's processes, which belong to the parent."""
+        self._flights = Flights(self._clock)
+        self._broker = self._make_broker(self._notify)
+
+    def get(self, request: TokenRequest, prompt: Prompt, timeout: float | None = None) -> Token:
+        """A token that answers the request.
+
+        One acquisition serves all threads that ask for the same at once. A token near its end is renewed early; when
+        that fails and the token is still valid, it is given again.
+
+        :param timeout: seconds for what needs no window; None: the setting ``silent_timeout``.
+        :raises BrokerOffError: not a machine for the broker; nothing was attempted.
+        :raises BrokerNotReadyError: under WSL, and something the broker needs is missing; nothing was attempted.
+        :raises InteractionRequiredError: only a prompt would help, and ``prompt`` is NEVER.
+        :raises SignInRefusedError: refused, by Entra, the broker, the policy or the person.
+        :raises BrokerTimeoutError: no answer by the deadline.
+        :raises BrokerFailedError: the broker crashed, or gave an answer that cannot be used.
+        :raises ClosedError: after :meth:`close`.
+        """
+        future = self.begin(request, prompt, timeout)
+        try:
+            while not future.done():
+                wait([future], _LISTEN)
+            return future.result()
+        except BaseException:  # Ctrl-C
+            self.abandon(future)
+            raise
+
+    def begin(self, request: TokenRequest, prompt: Prompt, timeout: float | None = None) -> Future[Token]:
+        """As :meth:`get`, without waiting. Whoever stops waiting tells :meth:`abandon`.
+
+        :raises BrokerOffError, BrokerNotReadyError, ClosedError: as :meth:`get`; all other errors come with the future.
+        """
+        options = self._options()
+        policy.check_request(self.settings, request)
+        if obstacle := why_not_for(request, options.flag):
+            raise obstacle
+        request = replace(request, whose=self._whose(request))
+        boarded, is_new = self._flights.board(key_of(request), prompt)
+        if isinstance(boarded, Token):
+            _LOGGER.debug("from memory: a token for %s, valid until %d", " ".join(request.scopes), boarded.expires_on)
+            done: Future[Token] = Future()
+            done.set_result(boarded)
+            return done
+        if is_new:
+            flying = threading.Thread(
+                target=self._fly, args=(boarded, request, options, timeout), daemon=True, name="brokerauth-token"
+            )
+            try:
+                flying.start()
+            except RuntimeError as error:  # the system gives no more threads
+                unready = BrokerNotReadyError(f"No thread can be started: {error}.", remedies=SHORT_OF_RESOURCES)
+                self._land(boarded, unready)
+        return boarded.future
+
+    def abandon(self, future: Future[Token]) -> None:
+        """Say that a caller no longer waits. A prompt that nobody waits for is taken away."""
+        if window := self._flights.leave(future):
+            # Not here: ending takes a while, and this may be an event loop's thread.
+            threading.Thread(target=window.end, daemon=True).start()
+
+    def sign_out(self, account: Account) -> None:
+        """Have the broker forget the account for its application.
+
+        :raises: as :meth:`get`.
+        """
+        self._flights.forget()
+        self._carry_out(Step.SIGN_OUT, TokenRequest((), account.target, whose=account))
+
+    def known_to_broker(self, target: Target, timeout: float | None = None) -> tuple[str, ...]:
+        """The user names of the accounts that the broker knows.
+
+        :param timeout: seconds; None: the setting ``silent_timeout``.
+        :raises: as :meth:`get`.
+        """
+        return self._carry_out(Step.ACCOUNTS, TokenRequest((), target), timeout).usernames
+
+    def close(self) -> None:
+        """End the broker's processes and forget all tokens. Requests under way fail."""
+        self._flights.close()
+        self._broker.close()
+
+    def _options(self) -> AppOptions:
+        """:raises BrokerOffError, BrokerNotReadyError: the broker is not used on this machine."""
+        flag = eligibility(self.settings, self._machine)
+        if isinstance(flag, BrokerAuthError):
+            raise flag
+        return AppOptions(
+            flag,
+            disable_instance_discovery=self._disable_instance_discovery,
+            enable_msa_passthrough=self._window.enable_msa_passthrough,
+            enable_pii_log=self._enable_pii_log,
+        )
+
+    def _whose(self, request: TokenRequest) -> Account | str:
+        """The account to ask for, if its record is known, or its user name, if one was named."""
+        if request.account:
+            return request.account
+        username = request.username or self.settings.login_hint
+        target = request.target
+        account = self._records().find(username, client_id=target.client_id, authority=target.authority)
+        # One that signed in to another tenant, before the policy enforced this one, is not asked for.
+        return account if account and policy.allows(self.settings, account.target) else username
+
+    def _fly(self, flight: Flight, request: TokenRequest, options: AppOptions, timeout: float | None) -> None:
+        def perform(step: Step, *, timeout: float, select_account: bool = False) -> Token:
+            ask = Ask(step, request, options, select_account, self._window.handle)
+            if step is Step.PROMPT or step.is_fallback:
+                return self._token_in(self._prompt(flight, ask, timeout), ask)
+            return self._token_in(self._ask(ask, timeout), ask)
+
+        limits = Limits(timeout or self.settings.silent_timeout, self.settings.prompt_timeout)
+        outcome: Token | BaseException
+        try:
+            outcome = acquire(request, flight.prompt, self._fallback, limits, perform, self._notify)
+        except BaseException as error:  # noqa: BLE001  (everybody who waits is told)
+            outcome = error
+        self._land(flight, outcome)
+
+    def _land(self, flight: Flight, outcome: Token | BaseException) -> None:
+        landed = self._flights.land(flight, outcome)
+        if isinstance(landed.outcome, Token):
+            flight.future.set_result(landed.outcome)
+        else:
+            flight.future.set_exception(landed.outcome)
+        if landed.failure is not None:
+            _LOGGER.warning(
+                "Renewing a token failed; going on with the one that is still valid: %s", redact(str(landed.failure))
+            )
+
+    def _ask(self, ask: Ask, timeout: float) -> Reply:
+        return _timed(ask, lambda: self._broker.ask(ask, timeout))
+
+    def _prompt(self, flight: Flight, ask: Ask, timeout: float) -> Reply:
+        def started(window: Window) -> None:
+            if not self._flights.show(flight, window):
+                window.end()
+
+        with counting_down(self._waiting, timeout):
+            return _timed(ask, lambda: self._broker.prompt(ask, timeout, started))
+
+    def _token_in(self, reply: Reply, ask: Ask) -> Token:
+        if isinstance(reply, Failure):
+            speaker = ENTRA if ask.step.is_fallback else BROKER
+            raise from_trouble(reply.trouble, reply.text, reply.correlation_id, ask.request.target, speaker)
+        if not isinstance(reply, Answer):
+            raise BrokerFailedError("The broker's process gave no token.", remedies=AGAIN)
+        policy.check_answer(self.settings, reply.token)
+        return reply.token
+
+    def _carry_out(self, step: Step, request: TokenRequest, timeout: float | None = None) -> Done:
+        reply = self._ask(Ask(step, request, self._options()), timeout or self.settings.silent_timeout)
+        if isinstance(reply, Failure):
+            raise from_trouble(reply.trouble, reply.text, reply.correlation_id, request.target, BROKER)
+        if not isinstance(reply, Done):
+            raise BrokerFailedError("The broker's process answered something else.", remedies=AGAIN)
+        return reply
+
+
+def _timed(ask: Ask, call: Callable[[], Reply]) -> Reply:
+    """Carry out one step, and log what came of it and how long it took."""
+    began, outcome = time.monotonic(), "gave nothing"
+    try:
+        reply = call()
+        outcome = f"answered {type(reply).__name__}"
+        if isinstance(reply, Failure):
+            outcome += f" ({reply.trouble.value}, correlation ID {reply.correlation_id or 'unknown'})"
+        return reply
+    finally:
+        milliseconds = (time.monotonic() - began) * 1000
+        scopes = " ".join(ask.request.scopes)
+        _LOGGER.debug("%s step for %s: %s after %d ms", ask.step.value, scopes, outcome, milliseconds)
+
+
+_LIVE: weakref.WeakSet[Tokens] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for tokens in list(_LIVE):
+        tokens.start_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

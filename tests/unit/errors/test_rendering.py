@@ -1,0 +1,121 @@
+"""Remedies in words: each host's spelling of our commands and arguments, quoting for each shell, and how steps join."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from azext_brokerauth.errors.rendering import AZ, CREDENTIAL, PLAIN, command_line, in_words, text_of
+from azext_brokerauth.models import code, filled, own, person, powershell, run, script
+
+AWKWARD = ("o'brien@contoso.com", "two words", "$HOME", "`id`", "a;b", "", 'say "hi"', "back\\slash", "*", "(pii)")
+
+
+@pytest.mark.parametrize(
+    ("host", "line"),
+    [
+        (AZ, "az brokerauth login --tenant contoso.com"),
+        (PLAIN, "brokerauth login --tenant contoso.com"),
+        (CREDENTIAL, "az brokerauth login --tenant contoso.com"),
+    ],
+    ids=["az", "plain", "credential"],
+)
+def test_our_command_is_spelt_as_the_host_knows_it(host, line):
+    (remedy,) = own("login", "--tenant", "contoso.com")
+    assert command_line(remedy, host) == line
+
+
+def test_a_command_of_others_is_the_same_everywhere():
+    (remedy,) = run("sudo", "apt-get", "install", "libfido2-1")
+    assert {command_line(remedy, host) for host in (AZ, PLAIN, CREDENTIAL)} == {"sudo apt-get install libfido2-1"}
+
+
+def test_a_step_for_a_person_has_no_command():
+    assert command_line(*person("Unlock the keyring."), AZ) == ""
+    assert command_line(*code("Leave out the option 'pop'."), AZ) == ""
+
+
+def test_a_name_with_an_apostrophe_is_quoted_for_the_shell_that_reads_it():
+    words = ("--username", "o'brien@contoso.com")
+    assert command_line(*own("login", *words), AZ) == """az brokerauth login --username 'o'"'"'brien@contoso.com'"""
+    assert command_line(*powershell("tool", *words), AZ) == "tool --username 'o''brien@contoso.com'"
+
+
+@pytest.mark.parametrize("word", AWKWARD)
+def test_bash_reads_back_the_word_that_was_meant(word):
+    bash = shutil.which("bash")
+    assert bash
+    line = command_line(*run("printf", "%s", word), AZ)
+    assert subprocess.run([bash, "-c", line], capture_output=True, text=True, check=True).stdout == word
+
+
+@pytest.mark.parametrize("word", AWKWARD)
+def test_powershell_reads_a_word_in_single_quotes_as_it_stands(word):
+    line = command_line(*powershell("tool", word), AZ)
+    quoted = line.removeprefix("tool ")
+    if quoted == word:
+        assert word == "back\\slash", "only what means nothing to PowerShell stands bare"
+    else:
+        assert (quoted[0], quoted[-1]) == ("'", "'")
+        assert quoted[1:-1].replace("''", "\0").count("'") == 0
+        assert quoted[1:-1].replace("''", "'") == word
+
+
+def test_paths_options_and_placeholders_stand_bare_in_powershell():
+    (remedy,) = powershell("wsl", "--set-version", "<distribution>", "2")
+    assert command_line(remedy, AZ) == "wsl --set-version <distribution> 2"
+
+
+def test_a_script_is_a_line_at_the_prompt_of_bash():
+    (remedy,) = script("ulimit -v | cat")
+    assert command_line(remedy, AZ) == "ulimit -v | cat"
+    assert in_words((remedy,), AZ) == "Run: ulimit -v | cat"
+
+
+def test_an_argument_has_the_name_that_the_reader_knows():
+    (remedy,) = person("Check {--client-id}, {--tenant}, {--username} and {--scope}.")
+    assert text_of(remedy, AZ) == text_of(remedy, PLAIN) == "Check --client-id, --tenant, --username and --scope."
+    assert text_of(remedy, CREDENTIAL) == "Check client_id, tenant_id, login_hint and the scopes."
+
+
+def test_a_fact_is_put_in_as_it_is():
+    (remedy,) = filled(person("Go to {url}"), url="https://contoso.com/{tenant}")
+    assert text_of(remedy, AZ) == "Go to https://contoso.com/{tenant}"
+
+
+def test_a_field_that_nobody_filled_is_an_error_and_not_shown():
+    with pytest.raises(KeyError):
+        text_of(*person("Go to {url}"), AZ)
+
+
+@pytest.mark.parametrize(
+    ("remedies", "said"),
+    [
+        ((), ""),
+        (own("login"), "Run: az brokerauth login"),
+        (powershell("wsl", "--shutdown"), "Run in PowerShell: wsl --shutdown"),
+        (own("login", text="to try again,"), "To try again, run: az brokerauth login"),
+        ((*own("logout"), *own("login")), "Run: az brokerauth logout; then run: az brokerauth login"),
+        ((*person("Unlock it."), *own("login")), "Unlock it; then run: az brokerauth login"),
+        (
+            (*powershell("wsl", "--update"), *powershell("wsl", "--shutdown")),
+            "Run in PowerShell: wsl --update; wsl --shutdown",
+        ),
+        (
+            (*run("sudo", "true"), *powershell("wsl", "--shutdown")),
+            "Run: sudo true; then run in PowerShell: wsl --shutdown",
+        ),
+        (
+            (*powershell("wsl", "--shutdown"), *own("login")),
+            "Run in PowerShell: wsl --shutdown; then run: az brokerauth login",
+        ),
+        (
+            (*person("Try again."), *powershell("wsl", "--update", text="If the error stays,")),
+            "Try again. If the error stays, run in PowerShell: wsl --update",
+        ),
+        ((*own("login"), *person("Then wait")), "Run: az brokerauth login. Then wait"),
+        ((*own("login"), *person("then wait")), "Run: az brokerauth login; then wait"),
+    ],
+)
+def test_steps_join_into_one_paragraph(remedies, said):
+    assert in_words(remedies, AZ) == said

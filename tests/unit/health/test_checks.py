@@ -1,0 +1,290 @@
+"""The checks over a machine that is handed in: what is spoilt is found alone, with what fixes it."""
+
+import json
+import stat
+from dataclasses import replace
+
+import pytest
+
+from azext_brokerauth.errors import SettingsError
+from azext_brokerauth.errors.rendering import PLAIN
+from azext_brokerauth.health import report
+from azext_brokerauth.health.az_cache import CachedSignIn, UnreadableCacheError
+from azext_brokerauth.health.facts import Facts
+from azext_brokerauth.health.probe import FileFacts, Python, Ran
+from azext_brokerauth.health.secret_service import State
+from tests.unit.health.machine import (
+    HUNG,
+    POWERSHELL,
+    PROXY,
+    SYSTEM32,
+    FakeView,
+    all_checks,
+    commands,
+    problems,
+    with_environ,
+)
+
+SYSTEM = ("/etc/brokerauth", "/etc/brokerauth/config")
+LOCK = "/dev/shm/sem.e165a065-1"  # noqa: S108
+ADA = {
+    "username": "ada@contoso.com",
+    "home_account_id": "a.t",
+    "local_account_id": "a",
+    "tenant": "t",
+    "client_id": "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+    "authority": "login.microsoftonline.com",
+}
+
+
+def test_a_healthy_machine_has_nothing_to_fix(healthy):
+    assert problems(healthy) == {}
+
+
+def without(library):
+    return lambda probe: probe.files.pop(f"/usr/lib/{library}")
+
+
+def set_to(name, value):
+    return lambda probe: setattr(probe, name, value)
+
+
+def say(program, ran):
+    return lambda probe: probe.programs.update({program: ran})
+
+
+def set_variable(**variables):
+    return lambda probe: with_environ(probe, **variables)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check", "remedy"),
+    [
+        (without("libcurl.so.4"), "libraries", "sudo apt-get install -y libcurl4t64"),
+        (without("libwebkit2gtk-4.1.so.0"), "libraries", "sudo apt-get install -y libwebkit2gtk-4.1-0"),
+        (set_to("packages", {"msal": "1.39.0"}), "pymsalruntime", "pip install 'pymsalruntime<0.21,>=0.20'"),
+        (set_to("packages", {"msal": "1.39.0", "pymsalruntime": "0.19.1"}), "pymsalruntime", "pip install"),
+        (set_to("packages", {"msal": "1.20.0", "pymsalruntime": "0.20.7"}), "msal", "--upgrade 'msal[broker]"),
+        (set_to("python", Python("p", "cp39", "x86_64", "glibc 2.39")), "platform", "Python"),
+        (set_to("python", Python("p", "cp313t", "x86_64", "glibc 2.39")), "platform", "Python"),
+        (set_to("python", Python("p", "cp312", "aarch64", "glibc 2.39")), "platform", "x86_64"),
+        (set_to("python", Python("p", "cp312", "x86_64", "")), "platform", "wsl.exe --install Ubuntu-24.04"),
+        (set_to("python", Python("p", "cp312", "x86_64", "glibc 2.17")), "platform", "wsl.exe --install"),
+        (set_to("keyring", State(bus_problem="no file")), "session-bus", "systemd=true"),
+        (set_to("keyring", State(service_problem="nobody")), "secret-service", "apt-get install -y gnome-keyring"),
+        (set_to("keyring", State()), "keyring", "gnome-keyring-daemon"),
+        (set_to("keyring", State(collection="login", locked=True)), "keyring-unlocked", "gnome-keyring-daemon"),
+        (set_to("keyring", State(collection="login", write_problem="no")), "keyring-write", "gnome-keyring-daemon"),
+        (say("/usr/bin/wslinfo --wsl-version", HUNG), "wsl-version", "wsl.exe --update"),
+        (say("/usr/bin/wslinfo --wsl-version", Ran(0, "2.4.12.0\n")), "wsl-version", "wsl.exe --update"),
+        (say("/usr/bin/wslinfo --msal-proxy-path", HUNG), "proxy", "wsl.exe --update"),
+        (lambda probe: probe.files.pop(PROXY), "proxy", "wsl.exe --update"),
+        (say("/usr/bin/wslinfo --networking-mode", Ran(0, "mirrored\n")), "networking", "networkingMode=nat"),
+        (say(f"{SYSTEM32}/cmd.exe", HUNG), "interop", "wsl.exe --shutdown"),
+        (lambda probe: probe.files.pop(f"{SYSTEM32}/cmd.exe"), "windows-drive", "wsl.exe --shutdown"),
+        (say(POWERSHELL, Ran(0, "brokerauth True 1 1000000\n")), "windows-elevated", "as administrator"),
+        (say(POWERSHELL, Ran(0, "brokerauth False 0 1000000\n")), "windows-desktop", "from a WSL window"),
+        (say(POWERSHELL, Ran(0, "brokerauth False 1 1400000\n")), "clock", "sudo hwclock --hctosys"),
+        (say(f"{SYSTEM32}/dsregcmd.exe", Ran(0, " AzureAdJoined : NO\n")), "device", "Access work or school"),
+        (say(f"{SYSTEM32}/dsregcmd.exe", Ran(0, " AzureAdJoined : YES\n")), "prt", "dsregcmd.exe /refreshprt"),
+        (lambda probe: probe.files.update({LOCK: bytes(32)}), "runtime-locks", f"rm -f -- {LOCK}"),
+        (set_to("owners", {"/etc/brokerauth/config": FileFacts(0, stat.S_IFREG | 0o664)}), "system-file", "chmod 644"),
+        (set_to("owners", {"/etc/brokerauth/config": FileFacts(7, stat.S_IFREG | 0o644)}), "system-file", "chown root"),
+        (set_to("owners", dict.fromkeys(SYSTEM, FileFacts(0, stat.S_IFREG | 0o777))), "system-file", "chmod 755"),
+        (set_to("owners", {"/etc/brokerauth/config": FileFacts(0, stat.S_IFLNK | 0o777)}), "system-file", "rm --"),
+        (set_variable(AZURE_BROKERAUTH_FALLBACK="fax"), "settings", "Fix that setting"),
+        (
+            set_variable(AZURE_BROKERAUTH_ENABLE_BROKER_ON_WSL="false"),
+            "settings",
+            "unset AZURE_BROKERAUTH_ENABLE_BROKER_ON_WSL",
+        ),
+    ],
+)
+def test_what_is_spoilt_is_found_alone_with_what_fixes_it(healthy, spoil, check, remedy):
+    spoil(healthy)
+    found = problems(healthy)
+    assert list(found) == [check]
+    assert remedy in "\n".join(commands(found[check]))
+
+
+@pytest.mark.parametrize(
+    ("view", "environ", "first"),
+    [
+        (
+            {"release": "4.4.0-19041-Microsoft"},
+            {"WSL_DISTRO_NAME": "Ada's Linux"},
+            "wsl.exe --set-version 'Ada''s Linux' 2",
+        ),
+        ({"release": "4.4.0-19041-Microsoft"}, {}, "wsl.exe --set-version <distribution> 2"),
+        ({"release": "6.6.0-custom"}, {}, "In %UserProfile%\\.wslconfig of Windows remove the line"),
+        ({"paths": ()}, {}, "Sign in under WSL 2 itself"),
+        ({"release": "6.1.0-debian", "paths": ()}, {}, "Sign in with: az login"),
+        ({"platform": "darwin"}, {}, "Sign in with: az login"),
+    ],
+)
+def test_another_machine_is_named_and_nothing_else_fails(healthy, view, environ, first):
+    healthy.view = FakeView(environ={"AZURE_CONFIG_DIR": "/nonexistent", **environ}, **view)
+    found = problems(healthy)
+    assert list(found) == ["machine"]
+    assert commands(found["machine"])[0].startswith(first)
+
+
+def test_native_linux_is_offered_its_own_broker_as_a_choice_and_not_to_paste(healthy):
+    healthy.view = FakeView(release="6.1.0-debian", paths=(), environ={"AZURE_CONFIG_DIR": "/nonexistent"})
+    choice = all_checks(healthy)["machine"]["remedies"][1]
+    assert choice["shell"] == "person"
+    assert choice["command"].endswith("az config set brokerauth.enable_broker_on_linux=true")
+
+
+@pytest.mark.parametrize(
+    ("os_release", "command"),
+    [
+        ("ID=ubuntu", "sudo apt-get install -y microsoft-identity-broker"),
+        ("ID=rhel", "sudo dnf install -y microsoft-identity-broker"),
+        ('ID=arch\nPRETTY_NAME="Arch {Linux}"', "Microsoft publishes no broker for Arch {Linux}"),
+    ],
+)
+def test_the_broker_of_native_linux_is_installed_where_there_is_one(healthy, os_release, command):
+    healthy.view = FakeView(release="6.1.0-debian", paths=(), environ={"AZURE_CONFIG_DIR": "/nonexistent"})
+    with_environ(healthy, AZURE_BROKERAUTH_ENABLE_BROKER_ON_LINUX="true")
+    healthy.files["/etc/os-release"] = os_release.encode()
+    found = problems(healthy)
+    assert list(found) == ["linux-broker"]
+    assert commands(found["linux-broker"]) == [command]
+
+
+def test_interop_that_came_late_is_healthy(healthy):
+    healthy.files["/proc/sys/fs/binfmt_misc/WSLInterop-late"] = b"enabled\n"
+    interop = all_checks(healthy)["interop"]
+    assert (interop["severity"], "WSLInterop-late" in interop["finding"]) == ("pass", True)
+
+
+def test_interop_is_switched_on_registered_or_reached_again(healthy):
+    healthy.programs[f"{SYSTEM32}/cmd.exe"] = HUNG
+    with_environ(healthy, WSL_INTEROP="/run/WSL/1_interop")
+    assert commands(problems(healthy)["interop"]) == ["Open a new WSL window"]
+    healthy.files["/proc/sys/fs/binfmt_misc/register"] = b""
+    file = "/usr/lib/binfmt.d/WSLInterop.conf"
+    register = f"echo ':WSLInterop:M::MZ::/init:PF' | sudo tee {file}"
+    assert commands(problems(healthy)["interop"]) == [register, "wsl.exe --shutdown"]
+    healthy.files["/etc/wsl.conf"] = b"[interop]\nenabled=false\n"
+    assert commands(problems(healthy)["interop"])[0].startswith("sudo sed -i '/^\\[interop\\]/I")
+
+
+def test_the_session_bus_that_exists_is_named(healthy):
+    healthy.keyring = State(bus_problem="refused")
+    healthy.files["/run/user/1000/bus"] = b""
+    with_environ(healthy, DBUS_SESSION_BUS_ADDRESS="unix:path=/gone")
+    found = problems(healthy)["session-bus"]
+    assert commands(found) == ["export DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus"]
+
+
+def test_a_lock_is_left_alone_while_a_broker_is_at_work(healthy):
+    healthy.files[LOCK] = bytes(32)
+    healthy.running = ("/usr/bin/python3 -I /x/azext_brokerauth/broker/host.py 1 quiet",)
+    assert problems(healthy) == {}
+
+
+def test_root_by_sudo_is_warned_of_and_root_by_login_is_not(healthy):
+    healthy.uid = 0
+    assert problems(healthy) == {}
+    with_environ(healthy, SUDO_USER="ada")
+    assert list(problems(healthy)) == ["user"]
+
+
+def test_in_az_the_runtime_is_the_extensions_and_msal_is_azs(healthy):
+    extension = "/home/ada/.azure/cliextensions/brokerauth"
+    healthy.python = replace(healthy.python, extension=extension)
+    healthy.packages = {"msal": "1.20.0"}
+    found = problems(healthy)
+    assert commands(found["msal"]) == ["az upgrade"]
+    (install,) = commands(found["pymsalruntime"])
+    assert install.startswith(f"/usr/bin/python3 -m pip install --upgrade --target {extension} ")
+
+
+def test_a_broker_that_the_file_switches_off_is_switched_on_in_the_file(healthy, tmp_path):
+    (tmp_path / "config").write_text("[brokerauth]\nenable_broker_on_wsl = false\n")
+    with_environ(healthy, AZURE_CONFIG_DIR=str(tmp_path))
+    found = problems(healthy)
+    assert list(found) == ["settings"]
+    assert commands(found["settings"]) == ["az config set brokerauth.enable_broker_on_wsl=true"]
+
+
+def test_the_settings_error_brings_its_own_remedy(healthy, tmp_path):
+    (tmp_path / "config").write_text("[brokerauth]\nno_such = x\n")
+    with_environ(healthy, AZURE_CONFIG_DIR=str(tmp_path))
+    found = problems(healthy)["settings"]
+    assert found["remedies"] == [{"shell": "bash", "command": "az config unset brokerauth.no_such"}]
+
+
+def test_a_damaged_account_file_is_removed_and_the_sign_in_repeated(healthy):
+    facts = Facts(with_environ(healthy, AZURE_CONFIG_DIR="/home/ada/my azure"), list)
+    facts.own.records_or_error = SettingsError("The account file is damaged.")
+    (check,) = (check for check in report.make(facts, PLAIN)["checks"] if check["severity"] == "fail")
+    assert (check["id"], check["finding"]) == ("accounts", "The account file is damaged.")
+    assert commands(check) == ["rm -- '/home/ada/my azure/brokerauth/accounts.json'", "brokerauth login"]
+
+
+def sign_in(healthy, tmp_path, **changes):
+    (tmp_path / "brokerauth").mkdir(exist_ok=True)
+    body = {"version": 1, "current": "a.t", "accounts": [{**ADA, **changes}]}
+    (tmp_path / "brokerauth/accounts.json").write_text(json.dumps(body))
+    return with_environ(healthy, AZURE_CONFIG_DIR=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("entries", "warns"),
+    [
+        ([], False),
+        ([CachedSignIn("a.t", "refresh token")], True),
+        ([CachedSignIn("a.t", "account", "broker")], False),
+        ([CachedSignIn("a.t", "account", "authorization_code")], True),
+        ([CachedSignIn("somebody.else", "refresh token")], False),
+    ],
+)
+def test_an_older_sign_in_of_ours_in_azs_cache_is_warned_of(healthy, tmp_path, entries, warns):
+    sign_in(healthy, tmp_path)
+    found = problems(healthy, read_cache=lambda: entries)
+    assert list(found) == (["az-cache"] if warns else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("ada@contoso.com", "ada@contoso.com"), ("o'hara@contoso.com", "'o'\"'\"'hara@contoso.com'")]
+)
+def test_each_host_spells_its_own_sign_in(healthy, tmp_path, name, shown):
+    sign_in(healthy, tmp_path, username=name)
+
+    def cache():
+        return [CachedSignIn("a.t", "refresh token")]
+
+    logout = f"az logout --username {shown}"
+    assert commands(problems(healthy, cache)["az-cache"]) == [logout, f"az brokerauth login --username {shown}"]
+    plain = all_checks(healthy, PLAIN, cache)["az-cache"]
+    assert commands(plain) == [logout, f"brokerauth login --username {shown}"]
+
+
+def test_a_cache_of_az_that_cannot_be_read_is_skipped_with_the_reason(healthy, tmp_path):
+    def unreadable():
+        raise UnreadableCacheError("it is encrypted")
+
+    sign_in(healthy, tmp_path)
+    found = all_checks(healthy, read_cache=unreadable)["az-cache"]
+    assert (found["severity"], found["finding"]) == ("skip", "it is encrypted")
+
+
+@pytest.mark.parametrize(
+    ("variables", "uri"),
+    [
+        ({}, "ms-appx-web://Microsoft.AAD.BrokerPlugin/11111111-2222-3333-4444-555555555555"),
+        (
+            {"AZURE_BROKERAUTH_ENABLE_BROKER_ON_LINUX": "true"},
+            "https://login.microsoftonline.com/common/oauth2/nativeclient",
+        ),
+    ],
+)
+def test_an_application_of_ones_own_is_told_its_redirect_uri(healthy, variables, uri):
+    with_environ(healthy, AZURE_BROKERAUTH_CLIENT_ID="11111111-2222-3333-4444-555555555555", **variables)
+    if variables:
+        healthy.view = replace(healthy.view, release="6.1.0-debian", paths=())
+    found = all_checks(healthy)["redirect-uri"]
+    assert (found["severity"], found["finding"].rpartition(" ")[2]) == ("skip", uri)

@@ -1,0 +1,238 @@
+"""Settings: which source wins, and what a bad value says."""
+
+import os
+
+import pytest
+
+from azext_brokerauth import settings
+from azext_brokerauth.errors import InvalidInputError, SettingsError
+from azext_brokerauth.errors.rendering import AZ, in_words
+
+
+@pytest.fixture
+def environ(tmp_path):
+    return {"AZURE_CONFIG_DIR": str(tmp_path)}
+
+
+def write(environ, text):
+    path = f"{environ['AZURE_CONFIG_DIR']}/config"
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    return path
+
+
+def test_the_defaults_turn_the_broker_on_under_wsl_only(environ):
+    chosen = settings.load(environ=environ)
+    assert chosen.enable_broker_on_wsl
+    assert (chosen.enable_broker_on_linux, chosen.enable_broker_on_windows, chosen.enable_broker_on_mac) == (False,) * 3
+    assert {origin for _, origin in chosen.origins} == {"default"}
+
+
+def test_arguments_win_over_the_environment_and_the_environment_over_the_file(environ):
+    path = write(environ, "[brokerauth]\ntenant_id = one.com\nlogin_hint = a@one.com\nsilent_timeout = 1\n")
+    environ |= {"AZURE_BROKERAUTH_TENANT_ID": "two.com", "AZURE_BROKERAUTH_LOGIN_HINT": "b@two.com"}
+    chosen = settings.load({"tenant_id": "Three.com", "client_id": None}, environ=environ)
+    assert (chosen.tenant_id, chosen.login_hint, chosen.silent_timeout) == ("three.com", "b@two.com", 1.0)
+    assert chosen.origin("tenant_id") == "tenant_id"
+    assert chosen.origin("login_hint") == "the environment variable AZURE_BROKERAUTH_LOGIN_HINT"
+    assert chosen.origin("silent_timeout") == f"brokerauth.silent_timeout in {path}"
+    assert chosen.origin("client_id") == "default"
+
+
+@pytest.mark.parametrize("how", ["file", "environment"])
+def test_azs_own_switch_turns_the_broker_off(environ, how):
+    if how == "file":
+        write(environ, "[core]\nenable_broker_on_wsl = false\n")
+    else:
+        environ["AZURE_CORE_ENABLE_BROKER_ON_WSL"] = "no"
+    assert settings.load(environ=environ).enable_broker_on_wsl is False
+
+
+def test_a_config_in_the_working_directory_is_not_read(environ, tmp_path, monkeypatch):
+    (tmp_path / "project" / ".azure").mkdir(parents=True)
+    (tmp_path / "project" / ".azure" / "config").write_text("[brokerauth]\ntenant_id = attacker.com\n")
+    monkeypatch.chdir(tmp_path / "project")
+    assert settings.load(environ=environ).tenant_id == "organizations"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tenant_id", "a/b"),
+        ("tenant_id", "contoso.com?x"),
+        ("tenant_id", ".."),
+        ("client_id", "not-a-guid"),
+        ("authority", "http://login.microsoftonline.com"),
+        ("authority", "login.microsoftonline.com/tenant"),
+        ("authority", "evil@login"),
+        ("enable_broker_on_linux", "perhaps"),
+        ("silent_timeout", "soon"),
+        ("silent_timeout", "0"),
+        ("prompt_timeout", "-1"),
+        ("prompt_timeout", "inf"),
+        ("prompt_timeout", "nan"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_with_where_it_came_from(environ, name, value):
+    with pytest.raises(InvalidInputError, match=rf"--word cannot be '{value.replace('?', '.')}'"):
+        settings.load({name: value}, environ=environ, labels={name: "--word"})
+    with pytest.raises(SettingsError, match=f"AZURE_BROKERAUTH_{name.upper()}"):
+        settings.load(environ={**environ, f"AZURE_BROKERAUTH_{name.upper()}": value})
+
+
+def test_an_unknown_setting_is_an_error_that_names_the_file_and_what_there_is(environ):
+    path = write(environ, "[brokerauth]\ntennant_id = contoso.com\n")
+    with pytest.raises(SettingsError, match=path) as caught:
+        settings.load(environ=environ)
+    assert "tennant_id" in str(caught.value)
+    assert "az config unset brokerauth.tennant_id" in in_words(caught.value.remedies, AZ)
+    assert ", tenant_id," in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"no section\n", b"[brokerauth\n", b"\xff\xfe[brokerauth]\n"])
+def test_a_file_that_cannot_be_parsed_is_named(environ, tmp_path, content):
+    (tmp_path / "config").write_bytes(content)
+    with pytest.raises(SettingsError, match=str(tmp_path / "config")):
+        settings.load(environ=environ)
+
+
+def test_an_authority_may_be_given_as_a_url():
+    assert settings.authority_host("https://Login.MicrosoftOnline.us/") == "login.microsoftonline.us"
+
+
+TENANT = "c0000000-0000-4000-8000-000000000001"
+
+
+@pytest.fixture
+def policy(tmp_path):
+    """A file that passes for the policy file: it is in a directory of its own, and both belong to this user."""
+    (tmp_path / "policy").mkdir(mode=0o755)
+    path = tmp_path / "policy" / "config"
+
+    def write(text):
+        path.write_text(text)
+        path.chmod(0o644)
+        return path
+
+    return write
+
+
+def load_with(path, environ, arguments=None, labels=None):
+    return settings.load(arguments, environ, labels, policy_file=path, policy_owner=os.getuid())
+
+
+def test_what_the_policy_does_not_enforce_is_a_default_below_the_users_file(environ, policy):
+    path = policy(
+        "[brokerauth]\nclient_id = 04b07795-8ddb-461a-bbee-02f9e1bf7b46\nsilent_timeout = 7\nallow_exec = no\n"
+    )
+    user = write(environ, "[brokerauth]\nsilent_timeout = 9\n")
+    chosen = load_with(path, environ)
+    assert (chosen.silent_timeout, chosen.allow_exec, chosen.enforced) == (9.0, False, frozenset())
+    assert chosen.origin("silent_timeout") == f"brokerauth.silent_timeout in {user}"
+    assert chosen.origin("allow_exec") == f"brokerauth.allow_exec in {path}"
+
+
+@pytest.mark.parametrize("source", ["user", "environment", "argument"])
+@pytest.mark.parametrize(
+    ("name", "enforced", "other", "same"),
+    [
+        ("tenant_id", TENANT, "fabrikam.com", TENANT.upper()),
+        ("require_broker", "true", "false", "Yes"),
+        ("token_cache", "memory", "az", "Memory"),
+        ("authority", "login.microsoftonline.com", "login.microsoftonline.us", "https://login.microsoftonline.com/"),
+        ("enable_broker_on_linux", "false", "true", "off"),
+        ("silent_timeout", "30", "31", "30.0"),
+    ],
+)
+def test_an_enforced_setting_cannot_be_changed_but_may_be_repeated(
+    environ, policy, source, name, enforced, other, same
+):
+    path = policy(f"[brokerauth]\n{name} = {enforced}\nenforced = {name}\n")
+
+    def given(value):
+        if source == "user":
+            write(environ, f"[brokerauth]\n{name} = {value}\n")
+        variables = {f"AZURE_BROKERAUTH_{name.upper()}": value} if source == "environment" else {}
+        arguments = {name: value} if source == "argument" else {}
+        return load_with(path, environ | variables, arguments, {name: "--word"})
+
+    with pytest.raises(InvalidInputError if source == "argument" else SettingsError) as caught:
+        given(other)
+    origin = {"user": f"{environ['AZURE_CONFIG_DIR']}/config", "environment": name.upper(), "argument": "--word"}[
+        source
+    ]
+    assert origin in str(caught.value)
+    assert str(path) in str(caught.value)
+    chosen = given(same)
+    assert chosen.origin(name) == f"brokerauth.{name} in {path}"
+    assert chosen.enforced == {name}
+
+
+def test_azs_own_switch_cannot_change_an_enforced_one(environ, policy):
+    path = policy("[brokerauth]\nenable_broker_on_wsl = true\nenforced = enable_broker_on_wsl\n")
+    with pytest.raises(SettingsError, match="AZURE_CORE_ENABLE_BROKER_ON_WSL"):
+        load_with(path, environ | {"AZURE_CORE_ENABLE_BROKER_ON_WSL": "false"})
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[brokerauth\n", "section"),
+        ("tenant_id = x\n", "section"),
+        ("[other]\na = b\n", "no other"),
+        ("[brokerauth]\n[core]\na = b\n", "no other"),
+        ("[DEFAULT]\nallow_exec = no\n[brokerauth]\n", "no other"),
+        ("[brokerauth]\ntennant = x\n", "tennant"),
+        ("[brokerauth]\nenforced = tennant\n", "tennant"),
+        ("[brokerauth]\nenforced = allow_exec\n", "no value"),
+        ("[brokerauth]\nallow_exec =\nenforced = allow_exec\n", "no value"),
+        ("[brokerauth]\nallow_exec = perhaps\n", "perhaps"),
+        ("[brokerauth]\nallow_exec = no\nallow_exec = yes\n", "already exists"),
+        ("[brokerauth]\ntenant_id = contoso.com\nenforced = tenant_id\n", "GUID"),
+        ("[brokerauth]\ntenant_id = organizations\nenforced = tenant_id\n", "GUID"),
+    ],
+)
+def test_a_policy_file_with_a_mistake_is_never_half_applied(environ, policy, text, reason):
+    path = policy(text)
+    with pytest.raises(SettingsError, match=str(path)) as caught:
+        load_with(path, environ)
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (lambda path: path.chmod(0o664), "others"),
+        (lambda path: path.chmod(0o646), "others"),
+        (lambda path: path.parent.chmod(0o777), "others"),
+        (lambda path: (path.rename(path.with_name("real")), path.symlink_to("real")), "symbolic link"),
+        (lambda path: (path.unlink(), path.mkdir()), "Is a directory"),
+        (lambda path: (path.unlink(), os.mkfifo(path, 0o644)), "not a file"),
+        (lambda path: path.write_bytes(b"\xff\xfe"), "decode"),
+    ],
+)
+def test_a_policy_file_that_cannot_be_trusted_is_named(environ, policy, harm, reason):
+    path = policy("[brokerauth]\n")
+    harm(path)
+    with pytest.raises(SettingsError, match=str(path.parent)) as caught:
+        load_with(path, environ)
+    assert reason in str(caught.value)
+
+
+def test_a_policy_directory_that_is_a_link_and_a_file_of_somebody_else_are_refused(environ, policy, tmp_path):
+    path = policy("[brokerauth]\n")
+    (tmp_path / "link").symlink_to(path.parent)
+    with pytest.raises(SettingsError, match="symbolic link"):
+        load_with(tmp_path / "link" / "config", environ)
+    with pytest.raises(SettingsError, match="does not belong to"):
+        settings.load(None, environ, policy_file=path, policy_owner=os.getuid() + 1)
+
+
+def test_no_policy_file_is_no_policy(environ, tmp_path):
+    assert load_with(tmp_path / "nowhere" / "config", environ).enforced == frozenset()
+
+
+def test_memory_only_puts_nothing_into_azs_cache():
+    assert settings.Settings().may_seed_az
+    assert not settings.Settings(token_cache="memory").may_seed_az  # noqa: S106
+    assert not settings.Settings(seed_az_cache=False).may_seed_az
