@@ -26,13 +26,14 @@ from azext_brokerauth.errors.rendering import CREDENTIAL, in_words
 from azext_brokerauth.models import SHARED_TENANTS, Account, Token, TokenRequest, code
 from azext_brokerauth.redaction import redact
 from azext_brokerauth.settings import policy
+from azext_brokerauth.speaker import GuardedLogger
 from azext_brokerauth.tokens import Prompt, PromptWindow, Tokens, default_scope
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenRequestOptions
     from azure.identity import AuthenticationRecord
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = GuardedLogger(__name__)
 
 _NO_EFFECT = frozenset(
     [

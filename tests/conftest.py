@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from testbed.scenarios import Scenario
 from tests.emulated.session import Session, session
@@ -24,6 +25,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "any_runtime: the runtime makes no difference, so --full alone adds the real one"
     )
+    # The same examples each time, and many more of them with --full.
+    settings.register_profile(
+        "brokerauth",
+        derandomize=True,
+        deadline=None,
+        max_examples=2000 if config.getoption("full") else 100,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("brokerauth")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -5,6 +5,7 @@ DIRECTORY... are where the parent found this package, msal and pymsalruntime.
 """
 
 import os
+import signal
 import sys
 
 
@@ -19,6 +20,24 @@ def _take_descriptors() -> tuple[int, int]:
     return requests, answers
 
 
+def _forget_signals() -> None:
+    """Undo what the parent has set for itself: ignored signals and the mask outlive ``execve``. With SIGCHLD ignored
+    the native runtime finds no broker. Python has set SIGPIPE for itself meanwhile."""
+    if hasattr(signal, "pthread_sigmask"):
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE}:
+            if signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _leave_no_core() -> None:
+    """Have no core file written: the memory of what is forked from here is to hold tokens."""
+    if os.name == "posix":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def _add_directories(directories: list[str]) -> None:
     """Put the parent's directories before this Python's own site-packages, so that both processes see the same
     versions, and after the standard library, which they must not hide."""
@@ -29,7 +48,13 @@ def _add_directories(directories: list[str]) -> None:
 
 if __name__ == "__main__":
     _requests, _answers = _take_descriptors()
+    _forget_signals()
+    _leave_no_core()
     _add_directories(sys.argv[3:])
+    if hasattr(os, "fork"):
+        from azext_brokerauth.broker import guard
+
+        guard.fork(int(sys.argv[1]), _requests, _answers)
     from azext_brokerauth.broker import serve
 
-    serve.main(_requests, _answers, parent=int(sys.argv[1]), log=sys.argv[2] == "log")
+    serve.main(_requests, _answers, log=sys.argv[2] == "log")

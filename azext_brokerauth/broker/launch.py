@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from azext_brokerauth.errors import BrokerNotReadyError
@@ -30,37 +32,79 @@ ENVIRONMENT = frozenset(
 SHORT_OF_RESOURCES = person("Close programs, or raise the limits that the shell's ulimit -a shows, and try again.")
 
 
-def launch(*, runtime: bool, log: bool, environ: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Start the broker's process, in a session of its own, with a pipe in each direction.
+_MARK = "BROKERAUTH_STARTED_BY"
+"""Set in the broker's process, to the parent's process ID: such a process never starts another one."""
+_NO_PROGRAM = (errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP)
+_ORDINARY_PYTHON = person("Run the program with an ordinary Python interpreter.")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What starts a process of the broker; two that are equal start the same.
+
+    :param command: the words of its command line, but for the parent's process ID.
+    :param environment: its variables.
+    """
+
+    command: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+
+
+def prepare(*, runtime: bool = True, log: bool = False, environ: Mapping[str, str] | None = None) -> Launch:
+    """Find out how to start the broker's process.
 
     :keyword runtime: is pymsalruntime needed? Not for a sign-in without the broker.
     :keyword log: have it send its log records along.
     :keyword environ: the variables to choose from; None: this process's.
-    :raises BrokerNotReadyError: a package is not installed, or this Python cannot be started again.
+    :raises BrokerNotReadyError: a package is not installed, or this program has no Python to start.
     """
-    if not sys.executable:
-        raise BrokerNotReadyError(
-            "The broker needs a Python interpreter of its own, and this program does not say where one is"
-            " (sys.executable is empty).",
-            remedies=person("Run the program with an ordinary Python interpreter."),
-        )
     environ = os.environ if environ is None else environ
     host = Path(__file__).with_name("host.py")
+    if reason := _why_no_interpreter(host, environ):
+        raise BrokerNotReadyError(
+            f"The broker needs a Python interpreter of its own, and {reason}.", remedies=_ORDINARY_PYTHON
+        )
     packages = ("msal", "pymsalruntime") if runtime else ("msal",)
-    command = [sys.executable, "-I", str(host), str(os.getpid()), "log" if log else "quiet"]
+    return Launch(
+        (sys.executable, "-I", str(host), "log" if log else "quiet", *_package_directories(packages)),
+        tuple(sorted((name, value) for name, value in environ.items() if name in ENVIRONMENT)),
+    )
+
+
+def _why_no_interpreter(host: Path, environ: Mapping[str, str]) -> str:
+    """Why ``sys.executable`` cannot run our file; empty where it should be able to."""
+    if _MARK in environ:
+        return "this is a broker's process already, which starts no other"
+    if not sys.executable:
+        return "this program does not say where one is (sys.executable is empty)"
+    if getattr(sys, "frozen", False):
+        return f"this program is frozen: {sys.executable} would start the program itself again"
+    if not host.is_file():
+        return f"brokerauth is inside an archive, from which no process can be started ({host})"
+    return ""
+
+
+def start(launch: Launch) -> subprocess.Popen[bytes]:
+    """Start the broker's process, in a session of its own, with a pipe in each direction.
+
+    :raises BrokerNotReadyError: it cannot be started.
+    """
+    executable, isolated, host, *rest = launch.command
     try:
         return subprocess.Popen(
-            [*command, *_package_directories(packages)],
+            [executable, isolated, host, str(os.getpid()), *rest],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={name: value for name, value in environ.items() if name in ENVIRONMENT},
+            env={**dict(launch.environment), _MARK: str(os.getpid())},
             cwd="/" if os.name == "posix" else None,
             start_new_session=True,
         )
     except OSError as error:
+        no_program = error.errno in _NO_PROGRAM
         raise BrokerNotReadyError(
-            f"The broker's process cannot be started: {error.strerror}.", remedies=SHORT_OF_RESOURCES
+            f"The broker's process cannot be started: {executable}: {error.strerror}.",
+            remedies=_ORDINARY_PYTHON if no_program else SHORT_OF_RESOURCES,
         ) from error
 
 
@@ -80,9 +124,17 @@ def _package_directories(names: tuple[str, ...]) -> list[str]:
                 remedies=run(sys.executable, "-m", "pip", "install", name),
                 check=name,
             )
-        found.add(str(Path(spec.origin).parents[1]))
-    order = {os.path.realpath(path): index for index, path in reversed(list(enumerate(sys.path)))}
+        found.add(_absolute(str(Path(spec.origin).parents[1])))
+    order = {os.path.realpath(_absolute(path)): index for index, path in reversed(list(enumerate(sys.path)))}
     return sorted(found, key=lambda path: order.get(os.path.realpath(path), len(order)))
+
+
+def _absolute(path: str) -> str:
+    """The path from the root. Where the working directory is gone nothing can be relative to it: any other will do."""
+    try:
+        return os.path.abspath(path)
+    except OSError:
+        return os.path.join(os.sep, path)
 
 
 def _why_no_wheel(name: str) -> str:

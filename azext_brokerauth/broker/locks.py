@@ -4,12 +4,13 @@ same user hangs until WSL is shut down."""
 from __future__ import annotations
 
 import os
+import stat
 
 PREFIX = "sem.e165a065-"
 """How the names begin (seen with pymsalruntime 0.20.7)."""
 DIRECTORY = "/dev/shm"  # noqa: S108
 """Where glibc keeps named semaphores."""
-LOCKED = bytes(4)
+_LOCKED = bytes(4)
 """The beginning of the file of a locked one: the value, glibc's first 32 bits of a ``sem_t``, is 0."""
 
 GRACE = 0.3
@@ -18,18 +19,30 @@ PATIENCE = 2.0
 """Seconds more that are waited where a semaphore is locked. It is held for milliseconds, or by a process long gone."""
 
 
-def any_held() -> bool:
-    """Is one locked, by whatever program? Those of other users cannot be read, and do not count."""
+def held(directory: str = DIRECTORY) -> list[str]:
+    """The paths of this user's semaphores that are locked, by whatever program.
+
+    Everybody can write to the directory. What is not a regular file of this user is somebody else's, and does not
+    count: it is neither waited for nor read.
+    """
     try:
-        names = [name for name in os.listdir(DIRECTORY) if name.startswith(PREFIX)]
+        names = [name for name in os.listdir(directory) if name.startswith(PREFIX)]
     except OSError:
-        return False
-    return any(_is_locked(f"{DIRECTORY}/{name}") for name in names)
+        return []
+    return [path for path in (f"{directory}/{name}" for name in sorted(names)) if _is_locked(path)]
 
 
 def _is_locked(path: str) -> bool:
     try:
-        with open(path, "rb") as stream:
-            return stream.read(len(LOCKED)) == LOCKED
+        # A pipe of that name must not make us wait, nor a link lead us elsewhere.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
+    try:
+        found = os.fstat(descriptor)
+        ours = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+        return ours and os.read(descriptor, len(_LOCKED)) == _LOCKED
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)

@@ -108,6 +108,16 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Hello:
+    """The first message of the broker's process, by which the parent knows that it has started one.
+
+    :param pid: the process ID of the one that does the work, and leads its group.
+    """
+
+    pid: int
+
+
+@dataclass(frozen=True)
 class Log:
     """A log record of the broker's process, already redacted.
 
@@ -126,8 +136,8 @@ class Notice:
 
 
 Reply = Answer | Done | Failure
-Message = Ask | Reply | Log | Notice
-_TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in (Ask, Answer, Done, Failure, Log, Notice)}
+Message = Ask | Reply | Hello | Log | Notice
+_TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in (Ask, Answer, Done, Failure, Hello, Log, Notice)}
 
 
 def encode(number: int, message: Message) -> bytes:

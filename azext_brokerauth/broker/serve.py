@@ -1,22 +1,21 @@
-"""The broker process's work: a watchdog, a thread for each request, and the parent's deadlines."""
+"""The broker process's work: a thread for each request, until the parent ends or falls silent."""
 
 from __future__ import annotations
 
 import ctypes
 import logging
 import os
-import select
 import signal
 import sys
 import threading
 import time
 from typing import Any, BinaryIO
 
-from azext_brokerauth.broker import locks
 from azext_brokerauth.broker.messages import (
     AppOptions,
     Ask,
     Failure,
+    Hello,
     Log,
     Message,
     MessageError,
@@ -31,63 +30,41 @@ from azext_brokerauth.errors.troubles import Trouble
 from azext_brokerauth.models import Target
 from azext_brokerauth.redaction import redact
 
-IDLE = 300
-"""Seconds without a request after which the process ends by itself; the next request starts another."""
+IDLE = 20
+"""Seconds without a request after which the process ends by itself; the next request starts another. A program asks
+for its tokens within seconds of each other, and they live for an hour."""
 
 
-def main(requests: int, answers: int, *, parent: int, log: bool) -> None:
-    """Answer requests until the parent closes them, goes away, or falls silent.
+def main(requests: int, answers: int, *, log: bool) -> None:
+    """Answer requests until the parent closes them or falls silent.
 
     :param requests: descriptor to read messages from.
     :param answers: descriptor to write messages to.
-    :param parent: process ID of the parent.
     :param log: send log records, redacted, along with the answers.
     """
     server = _Server(os.fdopen(answers, "wb", buffering=0))
-    threading.Thread(target=_watch, args=(requests, parent, server), daemon=True, name="watchdog").start()
+    server.send(0, Hello(os.getpid()))
     _harden()
+    threading.Thread(target=_leave_when_idle, args=(server,), daemon=True, name="idle").start()
     if log:
         server.forward_logs()
     server.run(os.fdopen(requests, "rb"))
     while server.busy():
-        # To leave now would leave a proxy that hangs behind: the watchdog ends both.
+        # To leave now would leave a proxy that hangs behind: the guard ends both.
         time.sleep(0.02)
 
 
-def _watch(requests: int, parent: int, server: _Server) -> None:
-    """End this process and every program that it started once the parent is gone, even while the main thread hangs in
-    native code. PR_SET_PDEATHSIG would not do: it fires when the parent's *thread* ends."""
-    poll = select.poll()
-    poll.register(requests, 0)  # tells nothing but that the other end was closed
-    parent_ends = -1
-    if hasattr(os, "pidfd_open"):
-        try:
-            parent_ends = os.pidfd_open(parent)
-            poll.register(parent_ends, select.POLLIN)
-        except ProcessLookupError:
-            _end_group()
-        except OSError as error:  # a kernel or a sandbox without it: the loop below looks every second instead
-            logging.getLogger(__name__).debug("no pidfd: %s", error)
-    while os.getppid() == parent and not server.idle() and not poll.poll(1000 if parent_ends < 0 else 30_000):
-        pass
-    time.sleep(locks.GRACE + 0.1)  # the parent comes first, if it lives: it can stop this process before it kills it
-    deadline = time.monotonic() + locks.PATIENCE
-    while locks.any_held() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    _end_group()
-
-
-def _end_group() -> None:
-    os.killpg(0, signal.SIGKILL)
+def _leave_when_idle(server: _Server) -> None:
+    while not server.idle():
+        time.sleep(1)
+    os._exit(0)
 
 
 def _harden() -> None:
-    """No core file, no debugger of another process: this memory holds tokens (prctl(2), PR_SET_DUMPABLE)."""
+    """Let no other process of the user look into this memory, which holds tokens (prctl(2), PR_SET_DUMPABLE), and
+    leave Ctrl-C to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         pr_set_dumpable = 4
         ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ _KEYWORDS = {
     "--timeout": "timeout",
     "--pop": "pop",
 }
+
+_POWERSHELL_QUOTE = re.compile("['\u2018\u2019\u201a\u201b]")
+"""What ends a single-quoted word in PowerShell, but where it stands twice: typographic quotation marks too."""
+_TWICE = r"\g<0>\g<0>"
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ def command_line(remedy: Remedy, host: Host) -> str:
         return words[2]  # it is read at a shell's prompt
     if remedy.by is By.WINDOWS:
         # PowerShell takes a single-quoted word as it stands (about_Quoting_Rules).
-        return " ".join(word if _is_plain(word) else "'" + word.replace("'", "''") + "'" for word in words)
+        return " ".join(word if _is_plain(word) else f"'{_POWERSHELL_QUOTE.sub(_TWICE, word)}'" for word in words)
     return shlex.join(words)
 
 

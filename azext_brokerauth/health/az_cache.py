@@ -38,7 +38,7 @@ def read_file(directory: Path) -> list[CachedSignIn]:
         return read_text(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UnreadableCacheError(f"az's token cache {path} cannot be read: {type(error).__name__}") from None
 
 

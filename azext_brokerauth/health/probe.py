@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from azext_brokerauth.broker import locks
 from azext_brokerauth.health import secret_service
 from azext_brokerauth.health.once import Answers
 from azext_brokerauth.machine import View
@@ -186,6 +187,10 @@ class Probe:
     def bus_names(self) -> frozenset[str]:
         """The names on the session bus, those that can be started included."""
         return secret_service.bus_names(self.environ, self.uid)
+
+    def held_locks(self) -> list[str]:
+        """The paths of this user's semaphores of the runtime that are locked."""
+        return locks.held()
 
     def command_lines(self) -> list[str]:
         """The command lines of the programs that run."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,10 @@ class State:
     write_problem: str = ""
 
 
+Connect = Callable[[Mapping[str, str], int], AbstractContextManager[Any]]
+"""Connects to the session bus of an environment and a user, and gives a function that calls a method there."""
+
+
 class _ServiceError(Exception):
     pass
 
@@ -53,14 +57,19 @@ def bus_names(environ: Mapping[str, str], uid: int) -> frozenset[str]:
         return frozenset((*call(*bus, "ListNames")[0], *call(*bus, "ListActivatableNames")[0]))
 
 
-def look(environ: Mapping[str, str], uid: int) -> State:
-    """Find out how far a program gets, without unlocking anything and without a prompt."""
+def look(environ: Mapping[str, str], uid: int, connect: Connect | None = None) -> State:
+    """Find out how far a program gets, without unlocking anything and without a prompt.
+
+    :param connect: connects to the session bus; None: to the real one.
+    """
     try:
-        with _connection(environ, uid) as call:
+        with (connect or _connection)(environ, uid) as call:
             try:
                 return _look(call)
             except (_ServiceError, TimeoutError) as error:
                 return State(service_problem=str(error) or f"no answer in {DEADLINE:g} s")
+            except (LookupError, TypeError, ValueError, AttributeError):
+                return State(service_problem="its answer is not one of a Secret Service")
     except OSError as error:
         return State(bus_problem=error.strerror or str(error) or type(error).__name__)
 
@@ -70,7 +79,7 @@ def _look(call: Any) -> State:
     (path,) = call(_PATH, _SERVICE, f"{_INTERFACE}.Service", "ReadAlias", "s", ("default",))
     if path == "/":
         return State()
-    label = _property(call, path, "Label") or path.rpartition("/")[2]
+    label = str(_property(call, path, "Label") or path.rpartition("/")[2])
     if _property(call, path, "Locked"):
         return State(collection=label, locked=True)
     try:

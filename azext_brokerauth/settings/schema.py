@@ -81,7 +81,7 @@ def _one_of(*choices: str) -> Callable[[object], str]:
     def convert(raw: object) -> str:
         text = str(raw).strip().lower()
         if text not in choices:
-            raise ValueError(f"use one of {', '.join(choices)}")
+            raise ValueError(f"use {' or '.join(choices)}" if len(choices) == 2 else f"use one of {', '.join(choices)}")
         return text
 
     return convert

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
+import _thread
 import os
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
 from azext_brokerauth import clouds
@@ -23,18 +22,18 @@ from azext_brokerauth.machine import Machine, detect
 from azext_brokerauth.models import Account, Target, Token, TokenRequest, person
 from azext_brokerauth.redaction import redact
 from azext_brokerauth.settings import NO_FALLBACK, Settings, policy
+from azext_brokerauth.speaker import SPEAKER, Logger
 from azext_brokerauth.terminal.countdown import Tell, counting_down
 from azext_brokerauth.tokens.acquisition import Limits, Prompt, acquire
 from azext_brokerauth.tokens.eligibility import eligibility, why_not_for
-from azext_brokerauth.tokens.flights import Flight, Flights, key_of
+from azext_brokerauth.tokens.flights import Flight, Flights, Ticket, key_of
 
 __all__ = ["Prompt", "PromptWindow", "Tokens", "default_scope"]
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = Logger(__name__)
 
-_LISTEN = 0.2
-"""How often, in seconds, a waiter wakes to let Python run signal handlers. Python runs them between two of its own
-steps, so that a signal which comes just before the wait begins would otherwise be noticed only when that ends."""
+_LOOK = 0.2
+"""How often, in seconds, one who waits lets Python run signal handlers."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ class Tokens:
         self._disable_instance_discovery = disable_instance_discovery
         self._enable_pii_log = enable_pii_log
         self._waiting = waiting
-        self._notify = notify
+        self._notify = lambda text: SPEAKER.say(lambda: notify(text))
         self._fallback = settings.fallback if falls_back else NO_FALLBACK
         self._make_broker = broker
         self._clock = clock
@@ -129,47 +128,56 @@ class Tokens:
         :raises BrokerFailedError: the broker crashed, or gave an answer that cannot be used.
         :raises ClosedError: after :meth:`close`.
         """
-        future = self.begin(request, prompt, timeout)
+        boarded = self._board(request, prompt, timeout)
+        if isinstance(boarded, Token):
+            return boarded
         try:
-            while not future.done():
-                wait([future], _LISTEN)
-            return future.result()
+            return boarded.wait()
         except BaseException:  # Ctrl-C
-            self.abandon(future)
+            self._leave(boarded)
             raise
 
-    def begin(self, request: TokenRequest, prompt: Prompt, timeout: float | None = None) -> Future[Token]:
+    def begin(self, request: TokenRequest, prompt: Prompt, timeout: float | None = None) -> Ticket:
         """As :meth:`get`, without waiting. Whoever stops waiting tells :meth:`abandon`.
 
-        :raises BrokerOffError, BrokerNotReadyError, ClosedError: as :meth:`get`; all other errors come with the future.
+        :raises BrokerOffError, BrokerNotReadyError, ClosedError: as :meth:`get`; all other errors come with the ticket.
         """
+        boarded = self._board(request, prompt, timeout)
+        if isinstance(boarded, Flight):
+            return boarded.ticket()
+        ticket = Ticket()
+        ticket.settle(boarded)
+        return ticket
+
+    def abandon(self, ticket: Ticket) -> None:
+        """Say that a caller no longer waits. A prompt that nobody waits for is taken away."""
+        if ticket.flight is not None and not ticket.done():
+            self._leave(ticket.flight)
+
+    def _leave(self, flight: Flight) -> None:
+        if window := self._flights.leave(flight):
+            # Not here: ending takes a while, and this may be an event loop's thread.
+            _apart(window.end)
+
+    def _board(self, request: TokenRequest, prompt: Prompt, timeout: float | None) -> Token | Flight:
         options = self._options()
         policy.check_request(self.settings, request)
         if obstacle := why_not_for(request, options.flag):
             raise obstacle
         request = replace(request, whose=self._whose(request))
-        boarded, is_new = self._flights.board(key_of(request), prompt)
-        if isinstance(boarded, Token):
-            _LOGGER.debug("from memory: a token for %s, valid until %d", " ".join(request.scopes), boarded.expires_on)
-            done: Future[Token] = Future()
-            done.set_result(boarded)
-            return done
-        if is_new:
-            flying = threading.Thread(
-                target=self._fly, args=(boarded, request, options, timeout), daemon=True, name="brokerauth-token"
-            )
+
+        def start(flight: Flight) -> None:
             try:
-                flying.start()
+                # Not threading.Thread: its start() waits, with a lock that a signal handler's request would need.
+                _thread.start_new_thread(self._fly, (flight, request, options, timeout))
             except RuntimeError as error:  # the system gives no more threads
                 unready = BrokerNotReadyError(f"No thread can be started: {error}.", remedies=SHORT_OF_RESOURCES)
-                self._land(boarded, unready)
-        return boarded.future
+                self._land(flight, unready)
 
-    def abandon(self, future: Future[Token]) -> None:
-        """Say that a caller no longer waits. A prompt that nobody waits for is taken away."""
-        if window := self._flights.leave(future):
-            # Not here: ending takes a while, and this may be an event loop's thread.
-            threading.Thread(target=window.end, daemon=True).start()
+        boarded = self._flights.board(key_of(request), prompt, start)
+        if isinstance(boarded, Token):
+            _LOGGER.debug("from memory: a token for %s, valid until %d", " ".join(request.scopes), boarded.expires_on)
+        return boarded
 
     def sign_out(self, account: Account) -> None:
         """Have the broker forget the account for its application.
@@ -190,7 +198,11 @@ class Tokens:
     def close(self) -> None:
         """End the broker's processes and forget all tokens. Requests under way fail."""
         self._flights.close()
-        self._broker.close()
+        # In a thread of its own: this one could be interrupted by a signal handler that asks for a token, while it
+        # holds locks that the broker needs for the answer.
+        closed = _apart(self._broker.close)
+        while not closed.acquire(timeout=_LOOK):
+            continue
 
     def _options(self) -> AppOptions:
         """:raises BrokerOffError, BrokerNotReadyError: the broker is not used on this machine."""
@@ -231,10 +243,7 @@ class Tokens:
 
     def _land(self, flight: Flight, outcome: Token | BaseException) -> None:
         landed = self._flights.land(flight, outcome)
-        if isinstance(landed.outcome, Token):
-            flight.future.set_result(landed.outcome)
-        else:
-            flight.future.set_exception(landed.outcome)
+        flight.settle(landed.outcome)
         if landed.failure is not None:
             _LOGGER.warning(
                 "Renewing a token failed; going on with the one that is still valid: %s", redact(str(landed.failure))
@@ -267,6 +276,27 @@ class Tokens:
         if not isinstance(reply, Done):
             raise BrokerFailedError("The broker's process answered something else.", remedies=AGAIN)
         return reply
+
+
+def _apart(call: Callable[[], None]) -> threading.Lock:
+    """Call a function in a thread of its own; in this one where the system gives no more threads.
+
+    :returns: a lock that is free when that is done.
+    """
+    done = threading.Lock()
+    done.acquire()
+
+    def run() -> None:
+        try:
+            call()
+        finally:
+            done.release()
+
+    try:
+        _thread.start_new_thread(run, ())
+    except RuntimeError:
+        run()
+    return done
 
 
 def _timed(ask: Ask, call: Callable[[], Reply]) -> Reply:

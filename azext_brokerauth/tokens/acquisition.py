@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +17,10 @@ from azext_brokerauth.errors import (
     WrongAccountError,
 )
 from azext_brokerauth.models import Token, TokenRequest, filled, own, person
+from azext_brokerauth.speaker import Logger
 from azext_brokerauth.tokens import fallback
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = Logger(__name__)
 
 
 class Prompt(Enum):

@@ -1,13 +1,17 @@
 """Tokens in memory and the acquisitions under way: what is decided about them, under one lock, and nothing else.
 
 No log is written, no thread started and nobody called back here: whoever asks does that, outside the lock.
+
+A signal handler, or a finaliser, may ask for a token while its own thread is in here. It can have no lock then, and nor
+can whoever it waits for while it waits: it gets an acquisition of its own, of which nothing is kept.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from azext_brokerauth.broker.pool import Window
@@ -15,6 +19,10 @@ from azext_brokerauth.errors import ClosedError
 from azext_brokerauth.models import Token, TokenRequest, code
 from azext_brokerauth.tokens.acquisition import Prompt
 from azext_brokerauth.tokens.renewal import RETRY, Age, age
+
+_LISTEN = 0.2
+"""How often, in seconds, a waiter wakes to let Python run signal handlers. Python runs them between two of its own
+steps, so that a signal which comes just before the wait begins would otherwise be noticed only when that ends."""
 
 
 @dataclass(eq=False)
@@ -25,16 +33,71 @@ class Flight:
     :param prompt: may it show a window?
     :param waiting: how many wait.
     :param window: the prompt that is open; None while there is none.
+    :param alone: it is one caller's own, of which the others know nothing.
+    :param outcome: how it ended; None while it has not.
     """
 
     key: TokenRequest
     prompt: Prompt
-    future: Future[Token] = field(default_factory=Future)
-    waiting: int = 0
+    waiting: int = 1
     window: Window | None = None
+    alone: bool = False
+    outcome: Token | BaseException | None = None
+    _tickets: list[Ticket] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.future.set_running_or_notify_cancel()  # one who stops waiting cannot cancel it for the others
+        # Not an Event: it takes a lock of its own each time, which a signal handler may find taken by its own thread.
+        self._landed = threading.Lock()
+        self._landed.acquire()
+
+    def wait(self) -> Token:
+        """The token, when it is there.
+
+        :raises BaseException: why there is none.
+        """
+        while self.outcome is None:
+            if self._landed.acquire(timeout=_LISTEN):
+                self._landed.release()
+        if isinstance(self.outcome, Token):
+            return self.outcome
+        raise self.outcome
+
+    def ticket(self) -> Ticket:
+        """A future of one who waits in another way than by :meth:`wait`."""
+        ticket = Ticket(self)
+        self._tickets.append(ticket)
+        if self.outcome is not None:
+            ticket.settle(self.outcome)
+        return ticket
+
+    def settle(self, outcome: Token | BaseException) -> None:
+        """Let everybody who waits go on."""
+        self.outcome = outcome
+        self._landed.release()
+        for ticket in list(self._tickets):
+            ticket.settle(outcome)
+
+
+class Ticket(Future[Token]):
+    """What one caller waits for, who cannot cancel it for the others.
+
+    :param flight: the acquisition; None where the token was there already.
+    """
+
+    def __init__(self, flight: Flight | None = None) -> None:
+        super().__init__()
+        self.flight = flight
+        self.set_running_or_notify_cancel()
+
+    def settle(self, outcome: Token | BaseException) -> None:
+        """Set the result, once."""
+        try:
+            if isinstance(outcome, Token):
+                self.set_result(outcome)
+            else:
+                self.set_exception(outcome)
+        except InvalidStateError:  # both who lands and who comes late have set it
+            return
 
 
 @dataclass
@@ -76,38 +139,77 @@ class Flights:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
+        self._inside = threading.local()
         self._entries: dict[TokenRequest, _Entry] = {}
         self._closed = False
 
-    def board(self, key: TokenRequest, prompt: Prompt) -> tuple[Token | Flight, bool]:
+    @contextmanager
+    def _deciding(self) -> Iterator[None]:
+        """Hold the lock, unless this thread holds it already, further up."""
+        with self._noting() as is_first:
+            if not is_first:
+                yield
+                return
+            with self._lock:
+                yield
+
+    @contextmanager
+    def _noting(self) -> Iterator[bool]:
+        """Note that this thread is in here, before any lock is taken: a signal may come right after.
+
+        :returns: whether it was not in here already.
+        """
+        is_first = not getattr(self._inside, "here", False)
+        self._inside.here = True
+        try:
+            yield is_first
+        finally:
+            if is_first:
+                self._inside.here = False
+
+    def board(self, key: TokenRequest, prompt: Prompt, start: Callable[[Flight], None]) -> Token | Flight:
         """A token that answers, or the acquisition to wait for.
 
-        :returns: it, and whether the caller is to start it.
+        :param start: starts an acquisition. It is called without the lock.
         :raises ClosedError: after :meth:`close`.
         """
-        with self._lock:
-            if self._closed:
-                raise ClosedError("This was closed and cannot give tokens any more.", remedies=code("Make a new one."))
-            now = self._clock()
-            entry = self._entries.setdefault(key, _Entry())
-            token = None
-            if prompt is not Prompt.SELECT_ACCOUNT and entry.token and age(entry.token, now) is not Age.EXPIRED:
-                token = entry.token
-                if age(token, now) is Age.ADVISORY:
-                    # Nobody is shown a window for the sake of a token that is still good for minutes.
-                    prompt = Prompt.NEVER
-            flight = entry.flights.get(prompt)
-            if token and _is_good_enough(token, now, renewing=flight is not None, retry_after=entry.retry_after):
-                return token, False
-            is_new = flight is None
-            if flight is None:
-                flight = entry.flights[prompt] = Flight(key, prompt)
+        with self._noting() as is_first:
+            boarded: Token | Flight = Flight(key, prompt, alone=True)
+            is_new = True
+            if is_first:
+                with self._lock:
+                    boarded, is_new = self._decide(key, prompt)
+            if is_new and isinstance(boarded, Flight):
+                start(boarded)
+            return boarded
+
+    def _decide(self, key: TokenRequest, prompt: Prompt) -> tuple[Token | Flight, bool]:
+        if self._closed:
+            raise ClosedError("This was closed and cannot give tokens any more.", remedies=code("Make a new one."))
+        now = self._clock()
+        entry = self._entries.setdefault(key, _Entry())
+        token = None
+        if prompt is not Prompt.SELECT_ACCOUNT and entry.token and age(entry.token, now) is not Age.EXPIRED:
+            token = entry.token
+            if age(token, now) is Age.ADVISORY:
+                # Nobody is shown a window for the sake of a token that is still good for minutes.
+                prompt = Prompt.NEVER
+        flight = entry.flights.get(prompt)
+        if flight is not None and flight.waiting == 0:
+            flight = None  # everybody has given it up, and its deadline is theirs
+        if token and _is_good_enough(token, now, renewing=flight is not None, retry_after=entry.retry_after):
+            return token, False
+        if flight is not None:
             flight.waiting += 1
-            return flight, is_new
+            return flight, False
+        flight = entry.flights[prompt] = Flight(key, prompt)
+        return flight, True
 
     def land(self, flight: Flight, outcome: Token | BaseException) -> Landed:
         """Keep what an acquisition brought. Who asks from now on gets one of its own."""
-        with self._lock:
+        if flight.alone:
+            return Landed(outcome)
+        with self._deciding():
             now = self._clock()
             if isinstance(outcome, Token):
                 if flight.key.answer_may_be_cached:
@@ -123,39 +225,37 @@ class Flights:
 
         :returns: whether anybody waits for it; otherwise it is to be taken away.
         """
-        with self._lock:
+        if flight.alone:
+            flight.window = window
+            return flight.waiting > 0
+        with self._deciding():
             flight.window = window
             if flight.waiting == 0:
                 self._remove(flight)
             return flight.waiting > 0
 
-    def leave(self, future: Future[Token]) -> Window | None:
+    def leave(self, flight: Flight) -> Window | None:
         """Say that one caller no longer waits.
 
         :returns: the prompt that nobody waits for any more, to be taken away.
         """
-        with self._lock:
-            for entry in self._entries.values():
-                for flight in entry.flights.values():
-                    if flight.future is future:
-                        flight.waiting -= 1
-                        if flight.waiting == 0 and flight.window is not None:
-                            self._remove(flight)
-                            return flight.window
-                        return None
-            return None
+        with self._deciding():
+            flight.waiting -= 1
+            if flight.waiting > 0 or flight.window is None or flight.outcome is not None:
+                return None
+            self._remove(flight)
+            return flight.window
 
     def forget(self) -> None:
         """Forget all tokens."""
-        with self._lock:
-            for entry in self._entries.values():
+        with self._deciding():
+            for entry in list(self._entries.values()):
                 entry.token = None
 
     def close(self) -> None:
         """Forget all tokens, and let nobody board any more."""
         self.forget()
-        with self._lock:
-            self._closed = True
+        self._closed = True
 
     def _put(self, flight: Flight, token: Token, now: float) -> None:
         # Claims brought an ordinary token. Whoever answered is asked for by name from now on; after the picker, the

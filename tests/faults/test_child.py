@@ -2,154 +2,63 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from azext_brokerauth.broker import locks
 from azext_brokerauth.broker.child import Child, ChildEndedError
-from azext_brokerauth.broker.launch import ENVIRONMENT
-from azext_brokerauth.broker.messages import AppOptions, Ask, Done, Failure, Step
+from azext_brokerauth.broker.launch import ENVIRONMENT, prepare
+from azext_brokerauth.broker.messages import Done, Failure
 from azext_brokerauth.errors import BrokerNotReadyError, BrokerTimeoutError, InvalidInputError
 from azext_brokerauth.errors.rendering import AZ, in_words
-from azext_brokerauth.errors.troubles import Trouble
-from azext_brokerauth.models import BrokerFlag, Target, TokenRequest
+from testbed.machine import Machine
+from tests.faults.broker_process import ASK, HANGS, HOLDS, LONG, PARENT, REQUEST, TELLS, Runtime, is_gone, pids_in, told
 from tests.waiting import wait_until
 
-LONG = 60
-"""Seconds that nothing here comes near, on any machine."""
-REQUEST = TokenRequest(
-    ("https://vault.azure.net/.default",), Target("app", "login.microsoftonline.com", "organizations")
-)
-ASK = Ask(Step.DEFAULT, REQUEST, AppOptions(BrokerFlag.WSL))
-
-# In place of pymsalruntime: what it does when it is imported into the broker's process, as the real one is.
-TELLS = """
-import colorsys, ctypes, json, os, resource, signal, sys
-descriptors = []
-for number in os.listdir("/proc/self/fd"):
-    try:
-        descriptors.append(os.readlink(f"/proc/self/fd/{number}"))
-    except FileNotFoundError:
-        pass  # the listing's own
-raise OSError(json.dumps({
-    "environment": dict(os.environ),
-    "descriptors": descriptors,
-    "core": resource.getrlimit(resource.RLIMIT_CORE),
-    "dumpable": ctypes.CDLL(None).prctl(3, 0, 0, 0, 0),
-    "isolated": sys.flags.isolated,
-    "directory": os.getcwd(),
-    "leads_its_session": os.getsid(0) == os.getpid() == os.getpgid(0),
-    "deaf_to_interrupts": signal.getsignal(signal.SIGINT) == signal.SIG_IGN,
-    "path": sys.path,
-    "colorsys": colorsys.__file__,
-    "cmdline": open("/proc/self/cmdline").read().split(chr(0)),
-}))
-"""
-# Starts a program, as the real one starts a proxy, and hangs in its import.
-HANGS = """
-import os, subprocess, time
+# On a machine of its own: everybody shares the directory of semaphores.
+KILLED_WITH_A_LOCK = """
+import sys, threading
 from pathlib import Path
-proxy = subprocess.Popen(["sleep", "1000"])
-Path({told!r}).write_text(f"{{os.getpid()}} {{proxy.pid}}")
-time.sleep(1000)
-"""
-PARENT = """
-import sys, threading, os, time
 sys.path.insert(0, {site!r})
-from azext_brokerauth.broker.child import Child
-from azext_brokerauth.broker.messages import AppOptions, Ask, Step
-from azext_brokerauth.models import BrokerFlag, Target, TokenRequest
-request = TokenRequest((), Target("app", "login.microsoftonline.com", "organizations"))
-ask = Ask(Step.DEFAULT, request, AppOptions(BrokerFlag.WSL))
-process = Child()
-def wait():
-    process.ask(ask, 1000)
-threading.Thread(target=wait, daemon=True).start()
-"""
-# Holds one of the runtime's locks for a while, and hangs.
-HOLDS = """
-import time
-from pathlib import Path
-lock = Path({lock!r})
-lock.write_bytes(bytes(32))
-time.sleep({seconds})
-Path({let_go!r}).touch()
-lock.write_bytes(bytes([1]) + bytes(31))
-time.sleep(1000)
-"""
-Runtime = Callable[[str], Path]
-
-
-@pytest.fixture
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runtime:
-    """Puts a module in place of pymsalruntime, in a directory that only the parent's `sys.path` names."""
-
-    def put(code: str) -> Path:
-        site = tmp_path / "site"
-        (site / "pymsalruntime").mkdir(parents=True)
-        (site / "pymsalruntime/__init__.py").write_text(code)
-        monkeypatch.syspath_prepend(str(site))
-        monkeypatch.delitem(sys.modules, "pymsalruntime", raising=False)
-        return site
-
-    return put
-
-
-def told(process: Child) -> dict[str, Any]:
-    """What TELLS says."""
-    answer = process.ask(ASK, LONG)
-    process.end()
-    assert isinstance(answer, Failure)
-    assert answer.trouble is Trouble.LIBRARY_MISSING, answer
-    facts: dict[str, Any] = json.loads(answer.text)
-    return facts
-
-
-def is_gone(pid: int) -> bool:
+from azext_brokerauth.broker import locks
+from azext_brokerauth.broker.child import Child, ChildEndedError
+from azext_brokerauth.broker.launch import prepare
+from tests.faults.broker_process import ASK, LONG
+from tests.waiting import wait_until
+child = Child(prepare())
+def ask():
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
-def pids_in(file: Path) -> list[int]:
-    wait_until(lambda: file.exists() and len(file.read_text().split()) == 2, LONG)
-    return [int(pid) for pid in file.read_text().split()]
+        child.ask(ASK, LONG)
+    except ChildEndedError:
+        print("ended")
+asking = threading.Thread(target=ask)
+asking.start()
+wait_until(Path({lock!r}).exists, LONG)
+child.end()
+asking.join()
+print(child.alive, Path({let_go!r}).exists())
+"""
 
 
 @pytest.mark.parametrize("seconds", [1, 1000])
-def test_it_is_not_killed_while_the_runtime_holds_a_lock_but_not_waited_for_without_end(
-    runtime: Runtime, tmp_path: Path, seconds: int
-) -> None:
-    lock, let_go = Path(locks.DIRECTORY, f"{locks.PREFIX}{os.getpid()}-{seconds}"), tmp_path / "let go"
-    runtime(HOLDS.format(lock=str(lock), let_go=str(let_go), seconds=seconds))
-    process = Child()
-
-    def ask() -> None:
-        with pytest.raises(ChildEndedError):
-            process.ask(ASK, LONG)
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    try:
-        wait_until(lock.exists, LONG)
-        process.end()
-        assert not process.alive
-        assert let_go.exists() == (seconds == 1)
-    finally:
-        lock.unlink()
-        asking.join()
+def test_it_is_not_killed_while_the_runtime_holds_a_lock_but_not_waited_for_without_end(seconds: int) -> None:
+    lock = f"{locks.DIRECTORY}/{locks.PREFIX}1"
+    with Machine("default", "double") as machine:
+        site, let_go = machine.home / "site", machine.home / "let-go"
+        (site / "pymsalruntime").mkdir(parents=True)
+        code = HOLDS.format(lock=lock, let_go=str(let_go), seconds=seconds)
+        (site / "pymsalruntime/__init__.py").write_text(code)
+        program = KILLED_WITH_A_LOCK.format(site=str(site), lock=lock, let_go=str(let_go))
+        done = machine.run([sys.executable, "-c", program], timeout=LONG)
+        assert done.stdout.split() == ["ended", "False", str(seconds == 1)], done.stderr
 
 
 def test_it_is_given_named_variables_and_no_others(runtime: Runtime) -> None:
@@ -164,8 +73,9 @@ def test_it_is_given_named_variables_and_no_others(runtime: Runtime) -> None:
         "AZURE_CLIENT_SECRET",
         "BASH_ENV",
     )
-    seen = told(Child(environ={**given, **dict.fromkeys(loose, "/elsewhere")}))["environment"]
+    seen = told(Child(prepare(environ={**given, **dict.fromkeys(loose, "/elsewhere")})))["environment"]
     seen.pop("LC_CTYPE", None)  # Python sets it by itself in the C locale (PEP 538)
+    assert seen.pop("BROKERAUTH_STARTED_BY") == str(os.getpid())
     assert seen == given
 
 
@@ -173,7 +83,7 @@ def test_it_inherits_no_descriptor(runtime: Runtime, tmp_path: Path) -> None:
     runtime(TELLS)
     descriptor = os.open(tmp_path / "somebodys-file", os.O_CREAT | os.O_RDWR)
     os.set_inheritable(descriptor, True)
-    seen = told(Child())["descriptors"]
+    seen = told(Child(prepare()))["descriptors"]
     os.close(descriptor)
     assert sorted(name.partition(":")[0] for name in seen if name != "anon_inode:[pidfd]") == [
         *["/dev/null"] * 3,
@@ -183,7 +93,7 @@ def test_it_inherits_no_descriptor(runtime: Runtime, tmp_path: Path) -> None:
 
 def test_it_leaves_no_core_and_lets_nobody_look_in(runtime: Runtime) -> None:
     runtime(TELLS)
-    seen = told(Child())
+    seen = told(Child(prepare()))
     assert (seen["core"], seen["dumpable"]) == ([0, 0], 0)
     assert seen["leads_its_session"]
     assert seen["deaf_to_interrupts"]
@@ -199,7 +109,7 @@ def test_it_imports_nothing_from_where_the_caller_happens_to_be(
     for name in ("json", "ctypes", "msal", "requests", "azext_brokerauth", "sitecustomize", "usercustomize"):
         (here / f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')\n")
     monkeypatch.chdir(here)
-    seen = told(Child(environ={**os.environ, "PYTHONPATH": str(here)}))
+    seen = told(Child(prepare(environ={**os.environ, "PYTHONPATH": str(here)})))
     assert not (tmp_path / "imported").exists()
     assert (seen["isolated"], seen["directory"]) == (1, "/")
     assert not {"", ".", str(here)} & set(seen["path"])
@@ -210,7 +120,7 @@ def test_a_directory_of_packages_hides_nothing_of_pythons_own(runtime: Runtime) 
     """az's extension folder is such a directory: whatever lies there must not stand in for the standard library."""
     site = runtime(TELLS)
     (site / "colorsys.py").write_text("raise SystemExit('not the standard library')\n")
-    assert Path(told(Child())["colorsys"]).parent != site
+    assert Path(told(Child(prepare()))["colorsys"]).parent != site
 
 
 @pytest.mark.parametrize("how", ["killed", "killed while its fork lives on", "exits at once"])
@@ -236,11 +146,10 @@ def test_nothing_outlives_the_parent_even_while_the_import_hangs(runtime: Runtim
 
 
 def test_it_outlives_the_thread_that_started_it(runtime: Runtime) -> None:
-    import threading
 
     runtime("raise OSError('no library')")
     started: list[Child] = []
-    thread = threading.Thread(target=lambda: started.append(Child()))
+    thread = threading.Thread(target=lambda: started.append(Child(prepare())))
     thread.start()
     thread.join()
     time.sleep(0.5)  # a death signal of the thread would come at once
@@ -252,7 +161,7 @@ def test_it_outlives_the_thread_that_started_it(runtime: Runtime) -> None:
 def test_a_deadline_ends_it_with_all_it_started(runtime: Runtime, tmp_path: Path) -> None:
     file = tmp_path / "pids"
     runtime(HANGS.format(told=str(file)))
-    process = Child()
+    process = Child(prepare())
     with pytest.raises(BrokerTimeoutError):
         process.ask(ASK, 5)
     wait_until(lambda: all(map(is_gone, pids_in(file))), LONG)
@@ -283,7 +192,7 @@ time.sleep(1000)
 )
 def test_nonsense_in_its_answers_ends_it_at_once_with_a_clear_error(runtime: Runtime, what: str) -> None:
     runtime(WRITES.format(what=what))
-    process = Child()
+    process = Child(prepare())
     with pytest.raises(ChildEndedError, match="ended before it answered") as caught:
         process.ask(ASK, LONG)
     assert "wsl --shutdown" in in_words(caught.value.remedies, AZ)
@@ -292,7 +201,7 @@ def test_nonsense_in_its_answers_ends_it_at_once_with_a_clear_error(runtime: Run
 
 def test_a_request_over_the_limit_is_refused_and_the_next_one_is_not(runtime: Runtime) -> None:
     runtime("raise OSError('no library')")
-    process = Child()
+    process = Child(prepare())
     with pytest.raises(InvalidInputError, match="over the limit of 1048576"):
         process.ask(replace(ASK, request=replace(REQUEST, claims="x" * (1 << 20))), LONG)
     assert isinstance(process.ask(ASK, LONG), Failure)
@@ -301,7 +210,7 @@ def test_a_request_over_the_limit_is_refused_and_the_next_one_is_not(runtime: Ru
 
 def test_out_of_memory_is_an_answer_and_others_are_still_served(runtime: Runtime) -> None:
     runtime("bytearray(1 << 60)")
-    process = Child()
+    process = Child(prepare())
     for _ in range(2):
         answer = process.ask(ASK, LONG)
         assert isinstance(answer, Failure)
@@ -313,15 +222,15 @@ def test_a_python_that_cannot_be_started_is_an_error_with_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    with pytest.raises(BrokerNotReadyError, match="cannot be started: No such file") as caught:
-        Child()
+    with pytest.raises(BrokerNotReadyError, match=r"cannot be started: .*: No such file") as caught:
+        Child(prepare())
     assert caught.value.remedies
 
 
 def test_ending_it_closes_what_it_held(runtime: Runtime) -> None:
     runtime("raise OSError('no library')")
     before = len(os.listdir("/proc/self/fd"))
-    kept = [Child() for _ in range(5)]
+    kept = [Child(prepare()) for _ in range(5)]
     for process in kept:
         assert not isinstance(process.ask(ASK, LONG), Done)
         process.end()

@@ -1,9 +1,12 @@
 """The account records: who is in use, and what the file survives."""
 
+import fcntl
 import json
 import os
+import tempfile
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +45,47 @@ def test_of_several_sign_ins_of_one_person_the_latest_counts():
     assert records.without(elsewhere).find() == ADA
 
 
+GOVERNMENT = "login.microsoftonline.us"
+
+
+@pytest.mark.parametrize("name", ["", ADA.username], ids=["in use", "by name"])
+def test_one_person_in_two_clouds_and_two_applications_is_three_sign_ins(name):
+    government, application = replace(ADA, authority=GOVERNMENT), replace(ADA, client_id="another")
+    records = Records().with_account(government).with_account(application).with_account(ADA)
+    assert records.accounts == (government, application, ADA)
+    assert records.find(name) == ADA
+    assert records.find(name, authority=GOVERNMENT) == government
+    assert records.find(name, client_id="another") == application
+    assert records.find(name, client_id="another", authority=GOVERNMENT) is None
+    assert records.find(name, authority="login.partner.microsoftonline.cn") is None
+
+
+def test_a_sign_out_from_one_cloud_leaves_the_other_signed_in():
+    government = replace(ADA, authority=GOVERNMENT)
+    records = Records().with_account(government).with_account(ADA).with_az(ADA)
+    assert records.without(ADA).accounts == (government,)
+    assert records.without(government).accounts == (ADA,)
+    left = records.without(ADA)
+    assert (left.find(), left.find(authority=ADA.authority)) == (government, None)
+    assert left.signed_in_to_az == (ADA.home_account_id,)
+    assert left.without(government) == Records()
+
+
+def test_whoever_is_in_use_stays_so_when_another_leaves():
+    third = replace(ADA, username="k@contoso.com", home_account_id="k.t")
+    records = Records().with_account(ADA).with_account(GRACE).with_account(third)
+    assert records.using(GRACE).without(third).find() == GRACE
+    assert records.using(ADA).without(GRACE).find() == ADA
+
+
+def test_whose_sign_in_was_azs_too_is_kept_once_and_leaves_with_the_account(store):
+    records = Records().with_account(ADA).with_account(GRACE).with_az(ADA).with_az(GRACE).with_az(ADA)
+    assert records.signed_in_to_az == (ADA.home_account_id, GRACE.home_account_id)
+    save(store, records)
+    assert store.read() == records
+    assert records.without(ADA).signed_in_to_az == (GRACE.home_account_id,)
+
+
 def test_a_user_name_is_found_in_any_case():
     assert Records().with_account(ADA).find("ADA@Contoso.com") == ADA
     assert Records().with_account(ADA).find("nobody@contoso.com") is None
@@ -73,7 +117,11 @@ def test_records_survive_on_disk_for_nobody_else(store, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"version": 1}', '{"version": 1, "current": "", "accounts": [{}]}']
+    "content",
+    [
+        *("", "{", "[]", '{"version": 1}', '{"version": 1, "current": "", "accounts": [{}]}'),
+        json.dumps({"version": 1, "current": "", "accounts": [{**asdict(ADA), "username": 7}]}),
+    ],
 )
 def test_a_damaged_file_is_an_error_that_names_it_and_is_kept(store, tmp_path, content):
     save(store, Records().with_account(ADA))
@@ -81,7 +129,9 @@ def test_a_damaged_file_is_an_error_that_names_it_and_is_kept(store, tmp_path, c
     path.write_text(content)
     with pytest.raises(SettingsError, match=str(path)) as caught:
         store.read()
-    assert str(path) in in_words(caught.value.remedies, AZ)
+    assert (
+        in_words(caught.value.remedies, AZ) == f"To remove the file, run: rm -- {path}; then run: az brokerauth login"
+    )
     with pytest.raises(SettingsError), store.change() as change:
         change.after = Records()
     assert path.read_text() == content
@@ -98,8 +148,11 @@ def test_a_file_of_another_version_is_left_alone(store, tmp_path):
 def test_a_file_of_another_user_is_refused(store, tmp_path, monkeypatch):
     save(store, Records().with_account(ADA))
     monkeypatch.setattr(os, "getuid", lambda: 12345)
-    with pytest.raises(SettingsError, match="another user"):
+    with pytest.raises(SettingsError, match="another user") as caught:
         store.read()
+    assert (
+        in_words(caught.value.remedies, AZ) == f"To remove the file, run: rm -- {tmp_path / 'brokerauth/accounts.json'}"
+    )
 
 
 def test_a_write_that_fails_leaves_the_old_records_and_nothing_else(store, tmp_path, monkeypatch):
@@ -113,6 +166,49 @@ def test_a_write_that_fails_leaves_the_old_records_and_nothing_else(store, tmp_p
         save(store, Records().with_account(GRACE))
     assert store.read() == Records((ADA,), "a.t")
     assert sorted(p.name for p in (tmp_path / "brokerauth").iterdir()) == ["accounts.json", "accounts.lock"]
+
+
+def test_the_first_sign_in_makes_the_directories(tmp_path):
+    store = AccountStore(tmp_path / "new" / "deeper")
+    save(store, Records().with_account(ADA))
+    assert store.read().find() == ADA
+
+
+def test_what_was_not_changed_is_not_written(store, tmp_path):
+    save(store, Records().with_account(ADA))
+    path = tmp_path / "brokerauth" / "accounts.json"
+    before = path.stat()
+    with store.change():
+        pass
+    save(store, Records().with_account(ADA))
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_records_are_whole_on_the_disk_before_they_replace_the_old_ones(store, tmp_path, monkeypatch):
+    save(store, Records().with_account(ADA))
+    written = []
+
+    def fsync(descriptor):
+        assert store.read() == Records().with_account(ADA)
+        written.append(json.loads(Path(f"/proc/self/fd/{descriptor}").read_text()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    # It is made beside the old file: between two file systems nothing is replaced at once.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no-such"))
+    save(store, Records().with_account(GRACE))
+    assert [[account["username"] for account in body["accounts"]] for body in written] == [[GRACE.username]]
+    assert store.read().find() == GRACE
+
+
+@pytest.mark.full
+def test_a_lock_that_another_process_holds_is_named(store, tmp_path):
+    save(store, Records().with_account(ADA))
+    lock = tmp_path / "brokerauth" / "accounts.lock"
+    with lock.open("a") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        with pytest.raises(SettingsError, match=f"{lock} is locked by another process"):
+            save(store, Records())
+    assert store.read().find() == ADA
 
 
 def test_changes_from_many_threads_are_all_kept(store):

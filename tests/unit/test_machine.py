@@ -1,6 +1,6 @@
 """What machine this is, told from an injected view of it."""
 
-from pathlib import Path
+import os
 
 import pytest
 
@@ -23,7 +23,12 @@ ON_WSL = ("run/WSL", "usr/bin/wslinfo")
         pytest.param("linux", WSL2, [], {"WSL_DISTRO_NAME": "U"}, Kind.CONTAINER, id="a container given the variable"),
         pytest.param("linux", "6.6.87-custom", ON_WSL, {}, Kind.CUSTOM_KERNEL, id="custom kernel"),
         pytest.param("linux", "6.6.87-custom", ["run/WSL"], {"WSL_DISTRO_NAME": "U"}, Kind.CUSTOM_KERNEL, id="older"),
+        pytest.param("linux", WSL2.upper(), ON_WSL, {}, Kind.WSL2, id="a release in upper case"),
+        pytest.param("linux", "4.4.0-19041-Microsoft", [], {}, Kind.WSL1, id="WSL 1, without its files"),
+        pytest.param("linux", f"4.4.0-1-Microsoft{WSL2}", ON_WSL, {}, Kind.WSL2, id="no release of WSL 1"),
         pytest.param("linux", "6.1.0-28-amd64", [], {}, Kind.LINUX, id="Linux"),
+        pytest.param("linux", "6.1.0-28-amd64", ["run/WSL"], {}, Kind.LINUX, id="a stray directory"),
+        pytest.param("linux", "6.1.0-28-amd64", ["usr/bin/wslinfo"], {}, Kind.LINUX, id="a stray program"),
         pytest.param("linux", "6.1.0-28-amd64", [], {"WSL_DISTRO_NAME": "U"}, Kind.LINUX, id="a stray variable"),
         pytest.param("win32", "", [], {}, Kind.WINDOWS, id="Windows"),
         pytest.param("darwin", "24.1.0", [], {}, Kind.MACOS, id="macOS"),
@@ -42,4 +47,6 @@ def test_each_machine_is_told_apart_with_evidence(tmp_path, platform, release, f
 
 def test_the_real_machine_can_be_looked_at():
     assert detect().kind in Kind
-    assert Path("/").exists() == View().exists("/")
+    assert View().release == os.uname().release
+    assert View().exists(__file__)
+    assert not View().exists(f"{__file__}/none")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
-from azext_brokerauth.broker import locks
 from azext_brokerauth.health import distribution, parsing
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.finding import Finding, failed, passed, skipped
@@ -100,19 +98,13 @@ def libraries(facts: Facts) -> Finding:
 
 def runtime_locks(facts: Facts) -> Finding:
     """Has a runtime that was killed left one of its named semaphores locked? Then every call hangs."""
-    names = [name for name in facts.probe.names(locks.DIRECTORY) if name.startswith(locks.PREFIX)]
-    stuck = _locked(facts, names)
+    stuck = facts.probe.held_locks()
     if stuck and any("broker/host.py" in line for line in facts.probe.command_lines()):
         return skipped("a process of the broker is at work")
     if stuck:
         facts.probe.pause(_MOMENT)
-        stuck = _locked(facts, stuck)
+        stuck = [path for path in facts.probe.held_locks() if path in stuck]
     if not stuck:
         return passed("The runtime has left no lock behind")
     text = f"A process that is gone left {len(stuck)} lock(s) of the runtime locked, so that calls hang"
-    return failed(text, run("rm", "-f", "--", *(f"{locks.DIRECTORY}/{name}" for name in stuck)))
-
-
-def _locked(facts: Facts, names: Sequence[str]) -> list[str]:
-    size = len(locks.LOCKED)
-    return [name for name in names if facts.probe.read(f"{locks.DIRECTORY}/{name}", size) == locks.LOCKED]
+    return failed(text, run("rm", "-f", "--", *stuck))

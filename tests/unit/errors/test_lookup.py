@@ -189,6 +189,11 @@ def test_too_little_memory_is_not_taken_for_a_missing_package():
     assert "apt-get" not in in_words(error.remedies, AZ)
 
 
+def test_only_a_library_that_cannot_be_loaded_tells_of_memory():
+    error = from_trouble(Trouble.NETWORK, "failed to map segment", "", TARGET)
+    assert error.message.startswith(TROUBLES[Trouble.NETWORK].cause.partition("{text}")[0])
+
+
 def test_a_missing_library_is_named_and_its_packages_are_installed():
     error = from_trouble(Trouble.LIBRARY_MISSING, "libfido2.so.1: cannot open shared object file.", "", TARGET)
     assert "cannot be loaded: libfido2.so.1: cannot open shared object file. The" in str(error)

@@ -61,6 +61,18 @@ def test_powershell_reads_a_word_in_single_quotes_as_it_stands(word):
         assert quoted[1:-1].replace("''", "'") == word
 
 
+@pytest.mark.parametrize("quote", "'\u2018\u2019\u201a\u201b")
+def test_whatever_powershell_takes_for_a_single_quote_does_not_end_the_word(quote):
+    """A word processor's quotation marks are as good as the keyboard's to it
+    (https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_quoting_rules)."""
+    line = command_line(*powershell("tool", f"o{quote};calc"), AZ)
+    assert line == f"tool 'o{quote}{quote};calc'"
+
+
+def test_letters_of_other_alphabets_are_quoted():
+    assert command_line(*powershell("tool", "caf\u00e9"), AZ) == "tool 'caf\u00e9'"
+
+
 def test_paths_options_and_placeholders_stand_bare_in_powershell():
     (remedy,) = powershell("wsl", "--set-version", "<distribution>", "2")
     assert command_line(remedy, AZ) == "wsl --set-version <distribution> 2"
@@ -73,9 +85,10 @@ def test_a_script_is_a_line_at_the_prompt_of_bash():
 
 
 def test_an_argument_has_the_name_that_the_reader_knows():
-    (remedy,) = person("Check {--client-id}, {--tenant}, {--username} and {--scope}.")
-    assert text_of(remedy, AZ) == text_of(remedy, PLAIN) == "Check --client-id, --tenant, --username and --scope."
-    assert text_of(remedy, CREDENTIAL) == "Check client_id, tenant_id, login_hint and the scopes."
+    (remedy,) = person("{--client-id} {--tenant} {--username} {--scope} {--fallback} {--timeout} {--pop}")
+    options = "--client-id --tenant --username --scope --fallback --timeout --pop"
+    assert text_of(remedy, AZ) == text_of(remedy, PLAIN) == options
+    assert text_of(remedy, CREDENTIAL) == "client_id tenant_id login_hint the scopes fallback timeout pop"
 
 
 def test_a_fact_is_put_in_as_it_is():
@@ -112,6 +125,14 @@ def test_a_field_that_nobody_filled_is_an_error_and_not_shown():
         (
             (*person("Try again."), *powershell("wsl", "--update", text="If the error stays,")),
             "Try again. If the error stays, run in PowerShell: wsl --update",
+        ),
+        (
+            (*powershell("wsl", "--update"), *powershell("wsl", "--shutdown", text="If the error stays,")),
+            "Run in PowerShell: wsl --update. If the error stays, run in PowerShell: wsl --shutdown",
+        ),
+        (
+            (*person("Unlock it."), *powershell("wsl", "--shutdown")),
+            "Unlock it; then run in PowerShell: wsl --shutdown",
         ),
         ((*own("login"), *person("Then wait")), "Run: az brokerauth login. Then wait"),
         ((*own("login"), *person("then wait")), "Run: az brokerauth login; then wait"),

@@ -81,6 +81,9 @@ class FakeProbe(Probe):
     def bus_names(self):
         return frozenset()
 
+    def held_locks(self):
+        return [path for path in sorted(self.files) if path.startswith("/dev/shm/sem.e165a065-")]  # noqa: S108
+
     def command_lines(self):
         return list(self.running)
 

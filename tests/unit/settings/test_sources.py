@@ -1,6 +1,7 @@
 """Settings: which source wins, and what a bad value says."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -21,11 +22,28 @@ def write(environ, text):
     return path
 
 
-def test_the_defaults_turn_the_broker_on_under_wsl_only(environ):
+def test_the_defaults_turn_the_broker_on_under_wsl_only_and_nothing_else_on(environ):
     chosen = settings.load(environ=environ)
-    assert chosen.enable_broker_on_wsl
-    assert (chosen.enable_broker_on_linux, chosen.enable_broker_on_windows, chosen.enable_broker_on_mac) == (False,) * 3
     assert {origin for _, origin in chosen.origins} == {"default"}
+    expected = {
+        "client_id": "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+        "tenant_id": "organizations",
+        "authority": "login.microsoftonline.com",
+        "login_hint": "",
+        "enable_broker_on_wsl": True,
+        "enable_broker_on_linux": False,
+        "enable_broker_on_windows": False,
+        "enable_broker_on_mac": False,
+        "require_broker": False,
+        "fallback": "none",
+        "extend_az": True,
+        "seed_az_cache": True,
+        "token_cache": "az",
+        "allow_exec": True,
+        "silent_timeout": 30.0,
+        "prompt_timeout": 300.0,
+    }
+    assert {name: getattr(chosen, name) for name in expected} == expected
 
 
 def test_arguments_win_over_the_environment_and_the_environment_over_the_file(environ):
@@ -37,6 +55,65 @@ def test_arguments_win_over_the_environment_and_the_environment_over_the_file(en
     assert chosen.origin("login_hint") == "the environment variable AZURE_BROKERAUTH_LOGIN_HINT"
     assert chosen.origin("silent_timeout") == f"brokerauth.silent_timeout in {path}"
     assert chosen.origin("client_id") == "default"
+
+
+def test_an_empty_variable_is_one_that_is_not_set(environ, tmp_path):
+    path = write(environ, "[brokerauth]\ntenant_id = one.com\nenable_broker_on_wsl = false\n")
+    variables = [f"AZURE_BROKERAUTH_{name.upper()}" for name in settings.SETTINGS]
+    chosen = settings.load(environ=environ | dict.fromkeys([*variables, "AZURE_CORE_ENABLE_BROKER_ON_WSL"], ""))
+    assert (chosen.tenant_id, chosen.enable_broker_on_wsl) == ("one.com", False)
+    assert chosen.origin("tenant_id") == f"brokerauth.tenant_id in {path}"
+    assert chosen.origin("client_id") == "default"
+
+
+def test_this_process_s_own_environment_counts_where_no_other_is_given(environ, monkeypatch):
+    write(environ, "[brokerauth]\nlogin_hint = a@one.com\n")
+    monkeypatch.setenv("AZURE_CONFIG_DIR", environ["AZURE_CONFIG_DIR"])
+    monkeypatch.setenv("AZURE_BROKERAUTH_TENANT_ID", "two.com")
+    chosen = settings.load(policy_file=Path(environ["AZURE_CONFIG_DIR"], "none", "config"))
+    assert (chosen.login_hint, chosen.tenant_id) == ("a@one.com", "two.com")
+    assert settings.config_directory() == Path(environ["AZURE_CONFIG_DIR"])
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "value"),
+    [
+        ("client_id", " 04B07795-8DDB-461A-BBEE-02F9E1BF7B46 ", "04b07795-8ddb-461a-bbee-02f9e1bf7b46"),
+        ("tenant_id", " Contoso.COM ", "contoso.com"),
+        ("authority", " HTTPS://Login.MicrosoftOnline.us// ", "login.microsoftonline.us"),
+        ("login_hint", " Ada@Contoso.com ", "Ada@Contoso.com"),
+        ("fallback", " Device-Code ", "device-code"),
+        ("require_broker", "ON", True),
+        ("require_broker", "0", False),
+        ("silent_timeout", "86399.9", 86399.9),
+        ("silent_timeout", "0.001", 0.001),
+    ],
+)
+def test_a_value_is_what_was_meant(environ, name, raw, value):
+    assert getattr(settings.load({name: raw}, environ), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "use"),
+    [
+        ("authority", "http://login.microsoftonline.com", "use https"),
+        ("authority", "localhost", "use a host name such as login.microsoftonline.com"),
+        ("client_id", "04b07795-8ddb-461a-bbee-02f9e1bf7b46x", "use the application's client ID, a GUID"),
+        ("tenant_id", "a" * 255, "use a tenant ID or a domain name"),
+        ("silent_timeout", "86400", "use a number of seconds above 0"),
+        ("fallback", "telephone", "use one of none, browser, device-code"),
+        ("token_cache", "disk", "use az or memory"),
+    ],
+)
+def test_a_value_that_cannot_be_used_says_what_to_use(name, raw, use):
+    with pytest.raises(InvalidInputError, match=f"{name} cannot be '{raw}': {use}"):
+        settings.check({name: raw})
+
+
+def test_az_keeps_its_files_in_the_home_directory_unless_it_is_told_otherwise(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert settings.config_directory({}) == settings.config_directory({"AZURE_CONFIG_DIR": ""}) == tmp_path / ".azure"
+    assert settings.config_directory({"AZURE_CONFIG_DIR": "/elsewhere"}) == Path("/elsewhere")
 
 
 @pytest.mark.parametrize("how", ["file", "environment"])
@@ -205,7 +282,7 @@ def test_a_policy_file_with_a_mistake_is_never_half_applied(environ, policy, tex
         (lambda path: path.chmod(0o664), "others"),
         (lambda path: path.chmod(0o646), "others"),
         (lambda path: path.parent.chmod(0o777), "others"),
-        (lambda path: (path.rename(path.with_name("real")), path.symlink_to("real")), "symbolic link"),
+        (lambda path: (path.rename(path.with_name("real")), path.symlink_to("real")), "it is a symbolic link"),
         (lambda path: (path.unlink(), path.mkdir()), "Is a directory"),
         (lambda path: (path.unlink(), os.mkfifo(path, 0o644)), "not a file"),
         (lambda path: path.write_bytes(b"\xff\xfe"), "decode"),
@@ -222,10 +299,47 @@ def test_a_policy_file_that_cannot_be_trusted_is_named(environ, policy, harm, re
 def test_a_policy_directory_that_is_a_link_and_a_file_of_somebody_else_are_refused(environ, policy, tmp_path):
     path = policy("[brokerauth]\n")
     (tmp_path / "link").symlink_to(path.parent)
-    with pytest.raises(SettingsError, match="symbolic link"):
+    with pytest.raises(SettingsError, match="it is a symbolic link"):
         load_with(tmp_path / "link" / "config", environ)
     with pytest.raises(SettingsError, match="does not belong to"):
         settings.load(None, environ, policy_file=path, policy_owner=os.getuid() + 1)
+
+
+def test_the_policy_file_must_be_roots_unless_a_test_says_otherwise(environ, policy):
+    path = policy("[brokerauth]\n")
+    if os.getuid() == 0:
+        os.chown(path.parent, 1, 1)
+    with pytest.raises(SettingsError, match=f"{path.parent} cannot be used: it does not belong to root"):
+        settings.load(None, environ, policy_file=path)
+
+
+def test_the_user_whom_the_policy_file_should_belong_to_is_named(environ, policy):
+    path, other = policy("[brokerauth]\n"), os.getuid() + 1
+    with pytest.raises(SettingsError, match=f"it does not belong to user {other}"):
+        settings.load(None, environ, policy_file=path, policy_owner=other)
+
+
+def test_everything_in_a_list_is_enforced(environ, policy):
+    path = policy("[brokerauth]\nallow_exec = no\nfallback = none\nenforced = Allow_Exec ,fallback, \n")
+    assert load_with(path, environ).enforced == {"allow_exec", "fallback"}
+    for name, value in (("allow_exec", "yes"), ("fallback", "browser")):
+        with pytest.raises(InvalidInputError, match="enforced"):
+            load_with(path, environ, {name: value})
+
+
+def test_a_mistake_in_the_policy_file_is_told_before_one_of_the_users_own(environ, policy):
+    path = policy("[brokerauth]\nallow_exec = perhaps\n")
+    write(environ, "[brokerauth]\nno_such = 1\n")
+    with pytest.raises(SettingsError, match=str(path)):
+        load_with(path, environ)
+
+
+def test_reading_the_policy_leaves_nothing_open(environ, policy):
+    path = policy("[brokerauth]\n")
+    before = os.listdir("/proc/self/fd")
+    for _ in range(10):
+        load_with(path, environ)
+    assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
 def test_no_policy_file_is_no_policy(environ, tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 
 from azext_brokerauth import errors
+from azext_brokerauth.errors.rendering import AZ, in_words
 from azext_brokerauth.machine import Kind, Machine
 from azext_brokerauth.models import BrokerFlag
 from azext_brokerauth.settings import Settings
@@ -37,3 +38,55 @@ def test_by_default_nothing_but_wsl_2_gets_the_broker(kind):
     assert isinstance(obstacle, errors.BrokerNotReadyError if on_wsl else errors.BrokerOffError)
     assert "seen" in str(obstacle)
     assert obstacle.remedies
+
+
+SEE = "To see all that is missing (it is the check machine), run: az brokerauth check-health"
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "said", "remedy"),
+    [
+        (
+            Kind.WSL2,
+            {"enable_broker_on_wsl": False},
+            "The broker is switched off: enable_broker_on_wsl is false.",
+            "Set it to true to use the broker.",
+        ),
+        (
+            Kind.WSL2,
+            {"enable_broker_on_wsl": False, "origins": (("enable_broker_on_wsl", "the variable X"),)},
+            "The broker is switched off: the variable X is false.",
+            "Set it to true to use the broker.",
+        ),
+        (
+            Kind.WSL1,
+            {},
+            "This is WSL 1 (seen), from which Windows' account broker cannot be reached.",
+            f"Run in PowerShell: wsl --set-version <distribution> 2. {SEE}",
+        ),
+        (
+            Kind.CUSTOM_KERNEL,
+            {},
+            "This is WSL with a custom kernel (seen). Microsoft's runtime recognises WSL by 'microsoft' in the kernel's"
+            " release, so it does not look for Windows' account broker here.",
+            "Remove 'kernel=' from %UserProfile%\\.wslconfig, or build the kernel with 'microsoft' in"
+            f" CONFIG_LOCALVERSION; then run in PowerShell: wsl --shutdown. {SEE}",
+        ),
+        (
+            Kind.LINUX,
+            {},
+            "Not under WSL: this is Linux (seen). Nothing was done.",
+            "To use this platform's own broker, run: az config set brokerauth.enable_broker_on_linux=true",
+        ),
+        (
+            Kind.CONTAINER,
+            {},
+            "Not under WSL: this is a container on a WSL kernel (seen). Nothing was done.",
+            "Sign in with az login, or run this under WSL 2 itself.",
+        ),
+    ],
+)
+def test_what_keeps_from_the_broker_is_named_with_what_to_do(kind, settings, said, remedy):
+    obstacle = eligibility(Settings(**settings), Machine(kind, "seen"))
+    assert str(obstacle) == said
+    assert in_words(obstacle.remedies, AZ) == remedy

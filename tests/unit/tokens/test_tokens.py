@@ -4,79 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from azext_brokerauth import errors
-from azext_brokerauth.broker.messages import Answer, Ask, Failure, Step
+from azext_brokerauth.broker.messages import Answer, Failure, Step
 from azext_brokerauth.errors.troubles import Trouble
-from azext_brokerauth.machine import Kind, Machine
-from azext_brokerauth.models import Account, Token, TokenRequest
-from azext_brokerauth.settings import Settings
+from azext_brokerauth.machine import Kind
+from azext_brokerauth.models import TokenRequest
 from azext_brokerauth.tokens import Prompt, Tokens
+from tests.unit.tokens.machine import ADA, CHALLENGE, GRACE, INTERACTION, NETWORK, SCOPE, TARGET, Broker, tokens_of
 from tests.waiting import wait_until
-
-TARGET = Settings().target
-ADA = Account("ada@contoso.com", "a.c", "a", "c", TARGET.client_id, TARGET.authority)
-GRACE = replace(ADA, username="grace@contoso.com", home_account_id="g.c", local_account_id="g")
-INTERACTION = Failure(Trouble.REFUSED, "Status: Response_Status.Status_InteractionRequired, Error code: 0, Tag: 1")
-NETWORK = Failure(Trouble.REFUSED, "Status: Response_Status.Status_NoNetwork, Error code: 0, Tag: 1")
-SCOPE = TokenRequest(("https://vault.azure.net/.default",), TARGET)
-CHALLENGE = replace(SCOPE, claims='{"access_token":{"nbf":{"essential":true,"value":"1"}}}')
-
-
-class Window:
-    """A prompt's process."""
-
-    def __init__(self) -> None:
-        self.ended = threading.Event()
-
-    def end(self) -> None:
-        self.ended.set()
-
-
-@dataclass
-class Broker:
-    """Answers with ``replies`` in turn, then with numbered tokens that live an hour by ``now``."""
-
-    now: float = 1_000_000.0
-    replies: list[Answer | Failure] = field(default_factory=list)
-    asks: list[Ask] = field(default_factory=list)
-    windows: list[Window] = field(default_factory=list)
-    gate: threading.Event = field(default_factory=threading.Event)
-    """While it is not set, no request without a window is answered."""
-    answered: threading.Event = field(default_factory=threading.Event)
-    """While it is not set, no window is answered."""
-
-    def __post_init__(self) -> None:
-        self.gate.set()
-        self.answered.set()
-
-    def token(self, account: Account = ADA, lives: int = 3600, refresh_on: int | None = None) -> Answer:
-        expires_on = int(self.now) + lives
-        return Answer(Token(f"token {len(self.asks)}", expires_on, "Bearer", "broker", "c", account, refresh_on))
-
-    def ask(self, ask: Ask, timeout: float) -> Answer | Failure:
-        self.asks.append(ask)
-        assert self.gate.wait(10)
-        return self.replies.pop(0) if self.replies else self.token()
-
-    def prompt(self, ask: Ask, timeout: float, started: Callable[[Window], None]) -> Answer | Failure:
-        window = Window()
-        self.windows.append(window)
-        started(window)
-        assert self.answered.wait(10)
-        return self.ask(ask, timeout)
-
-    def close(self) -> None:
-        """No process to end."""
-
-    @property
-    def steps(self) -> list[Step]:
-        return [ask.step for ask in self.asks]
 
 
 @pytest.fixture
@@ -85,15 +25,6 @@ def broker() -> Iterator[Broker]:
     yield broker
     broker.gate.set()
     broker.answered.set()
-
-
-def tokens_of(broker: Broker, kind: Kind = Kind.WSL2, **settings: object) -> Tokens:
-    return Tokens(
-        Settings(**settings),
-        machine=Machine(kind, "the test says so"),
-        broker=lambda notify: broker,
-        clock=lambda: broker.now,
-    )
 
 
 @pytest.fixture
@@ -257,13 +188,32 @@ def test_a_window_that_nobody_waits_for_is_taken_away(tokens: Tokens, broker: Br
     first = [tokens.begin(SCOPE, Prompt.IF_NEEDED) for _ in range(2)]
     wait_until(lambda: broker.windows)
     tokens.abandon(first[0])
-    assert not broker.windows[0].ended.is_set()
     tokens.abandon(first[1])
     assert broker.windows[0].ended.wait(10)
-    newcomer = tokens.begin(SCOPE, Prompt.IF_NEEDED)
+    # The window that was given up still hangs: whoever comes now does not wait for it.
+    assert tokens.begin(SCOPE, Prompt.IF_NEEDED).result(10)
+
+
+def test_a_window_that_somebody_waits_for_stays(tokens: Tokens, broker: Broker) -> None:
+    broker.replies = [INTERACTION]
+    broker.answered.clear()
+    mine, theirs = (tokens.begin(SCOPE, Prompt.IF_NEEDED) for _ in range(2))
+    wait_until(lambda: broker.windows)
+    tokens.abandon(mine)
+    assert not broker.windows[0].ended.wait(0.5)
     broker.answered.set()
-    assert newcomer.result(10)
-    assert newcomer is not first[0]
+    assert theirs.result(10)
+
+
+def test_who_asks_again_after_giving_up_gets_an_acquisition_and_a_deadline_of_their_own(
+    tokens: Tokens, broker: Broker
+) -> None:
+    broker.gate.clear()
+    tokens.abandon(tokens.begin(SCOPE, Prompt.NEVER))
+    again = tokens.begin(SCOPE, Prompt.NEVER)
+    wait_until(lambda: len(broker.asks) == 2)
+    broker.gate.set()
+    assert again.result(10).value == "token 2"
 
 
 def test_no_window_is_shown_once_nobody_waits(tokens: Tokens, broker: Broker) -> None:

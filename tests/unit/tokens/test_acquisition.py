@@ -1,0 +1,172 @@
+"""Whose token is accepted, of which tenant, and under which policy: whatever the broker answers, at each step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from azext_brokerauth import errors
+from azext_brokerauth.accounts import Records
+from azext_brokerauth.broker.messages import Answer, Done, Failure, Step
+from azext_brokerauth.machine import Kind, Machine
+from azext_brokerauth.models import Account, TokenRequest
+from azext_brokerauth.settings import Settings
+from azext_brokerauth.tokens import Prompt, Tokens
+from tests.unit.tokens.machine import ADA, GRACE, INTERACTION, SCOPE, TARGET, Broker
+
+OURS, OTHER = "c0000000-0000-4000-8000-000000000001", "f0000000-0000-4000-8000-000000000002"
+ANOTHER_APPLICATION = "c1000000-0000-4000-8000-0000000000c1"
+ANOTHER_CLOUD = "login.microsoftonline.us"
+FILE = "/etc/brokerauth/config"
+ENFORCED = {
+    "tenant_id": OURS,
+    "origins": tuple((name, f"brokerauth.{name} in {FILE}") for name in ("tenant_id", "client_id", "authority")),
+    "enforced": frozenset({"tenant_id", "client_id", "authority"}),
+}
+IN_OURS = replace(SCOPE, target=replace(TARGET, tenant=OURS))
+UNANSWERED: list[Answer | Failure] = [INTERACTION, INTERACTION]
+STEPS: dict[str, tuple[TokenRequest, Prompt, list[Answer | Failure], Step]] = {
+    # The request, what may be shown, what is answered before it comes to the step, and the step.
+    "silently": (replace(IN_OURS, whose=ADA), Prompt.NEVER, [], Step.SILENT),
+    "as Windows' own account": (IN_OURS, Prompt.NEVER, [], Step.DEFAULT),
+    "by a prompt": (IN_OURS, Prompt.IF_NEEDED, UNANSWERED[:1], Step.PROMPT),
+    "by the fallback": (IN_OURS, Prompt.IF_NEEDED, UNANSWERED, Step.BROWSER),
+    "by the picker": (IN_OURS, Prompt.SELECT_ACCOUNT, [], Step.PROMPT),
+}
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+def tokens_of(broker: Broker, records: Records | None = None, **settings: object) -> Tokens:
+    return Tokens(
+        Settings(**settings),  # type: ignore[arg-type]
+        machine=Machine(Kind.WSL2, "the test says so"),
+        records=lambda: records or Records(),
+        broker=lambda notify: broker,  # type: ignore[arg-type,return-value]
+        clock=lambda: broker.now,
+    )
+
+
+def of_tenant(broker: Broker, tenant: str) -> Answer:
+    return Answer(replace(broker.token().token, tenant=tenant))
+
+
+def fallback_of(step: Step) -> dict[str, object]:
+    return {"fallback": step.value} if step.is_fallback else {}
+
+
+@pytest.mark.parametrize("how", [how for how in STEPS if how != "by the picker"])
+def test_a_token_of_another_tenant_than_the_one_asked_for_is_thrown_away(broker: Broker, how: str) -> None:
+    request, prompt, before, step = STEPS[how]
+    tokens = tokens_of(broker, **fallback_of(step))
+    broker.replies = [*before, of_tenant(broker, OTHER)]
+    with pytest.raises(errors.SignInRefusedError, match=f"{OTHER}.*{OURS}.*discarded"):
+        tokens.get(request, prompt)
+    assert broker.steps[-1] is step
+    broker.replies = [of_tenant(broker, OURS)]
+    assert tokens.get(request, Prompt.NEVER).tenant == OURS
+
+
+@pytest.mark.parametrize("tenant", ["organizations", "common", "contoso.com"])
+def test_a_tenant_that_is_not_named_by_its_id_is_any_that_answers(broker: Broker, tenant: str) -> None:
+    broker.replies = [of_tenant(broker, OTHER)]
+    request = replace(SCOPE, target=replace(TARGET, tenant=tenant))
+    assert tokens_of(broker).get(request, Prompt.NEVER).tenant == OTHER
+
+
+@pytest.mark.parametrize("how", STEPS)
+def test_a_token_of_another_tenant_than_the_enforced_one_is_given_by_no_step(broker: Broker, how: str) -> None:
+    request, prompt, before, step = STEPS[how]
+    tokens = tokens_of(broker, **ENFORCED, **fallback_of(step))
+    broker.replies = [*before, of_tenant(broker, OTHER)]
+    with pytest.raises(errors.SignInRefusedError, match=f"{OTHER}.* in {FILE} is {OURS}, and that is enforced"):
+        tokens.get(request, prompt)
+    assert broker.steps[-1] is step
+    broker.replies = [of_tenant(broker, OURS)]
+    assert tokens.get(request, Prompt.NEVER).tenant == OURS
+
+
+@pytest.mark.parametrize("prompt", Prompt)
+@pytest.mark.parametrize(
+    "elsewhere",
+    [{"tenant": OTHER}, {"tenant": "organizations"}, {"client_id": ANOTHER_APPLICATION}, {"authority": ANOTHER_CLOUD}],
+    ids=str,
+)
+def test_a_request_against_the_policy_reaches_no_broker(
+    broker: Broker, prompt: Prompt, elsewhere: dict[str, str]
+) -> None:
+    with pytest.raises(errors.SignInRefusedError, match=f"in {FILE} is .* enforced"):
+        tokens_of(broker, **ENFORCED).get(replace(IN_OURS, target=replace(IN_OURS.target, **elsewhere)), prompt)
+    assert broker.asks == []
+
+
+# Ada's object in the two clouds has the same IDs here, which is the hardest case.
+SIGN_INS = (
+    ADA,
+    replace(ADA, authority=ANOTHER_CLOUD, tenant="gov"),
+    replace(ADA, client_id=ANOTHER_APPLICATION, tenant="app"),
+)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["by name", "in use"])
+@pytest.mark.parametrize("wanted", SIGN_INS, ids=["first cloud", "second cloud", "second application"])
+def test_of_one_person_in_two_clouds_the_sign_in_to_the_one_asked_is_used(
+    broker: Broker, wanted: Account, named: bool
+) -> None:
+    records = Records()
+    for account in SIGN_INS:
+        records = records.with_account(account)
+    request = replace(SCOPE, target=replace(wanted.target, tenant="organizations"))
+    tokens_of(broker, records, login_hint=ADA.username if named else "").get(request, Prompt.NEVER)
+    assert broker.steps == [Step.SILENT]
+    assert broker.asks[0].request.account == wanted
+
+
+@pytest.mark.parametrize("elsewhere", [{"client_id": ANOTHER_APPLICATION}, {"authority": ANOTHER_CLOUD}], ids=str)
+def test_a_sign_in_to_another_cloud_or_application_is_not_asked_for(broker: Broker, elsewhere: dict[str, str]) -> None:
+    records = Records().with_account(ADA)
+    tokens_of(broker, records).get(replace(SCOPE, target=replace(TARGET, **elsewhere)), Prompt.NEVER)
+    assert broker.steps == [Step.DEFAULT]
+    assert broker.asks[0].request.account is None
+
+
+def test_a_sign_in_that_is_older_than_the_policy_is_not_asked_for(broker: Broker) -> None:
+    broker.replies = [of_tenant(broker, OURS)]
+    records = Records().with_account(replace(ADA, tenant=OTHER))
+    tokens_of(broker, records, **ENFORCED).get(IN_OURS, Prompt.NEVER)
+    assert broker.steps == [Step.DEFAULT]
+
+
+@pytest.mark.parametrize("leaving", SIGN_INS, ids=["first cloud", "second cloud", "second application"])
+def test_the_broker_is_told_which_sign_in_ends(broker: Broker, leaving: Account) -> None:
+    broker.replies = [Done()]  # type: ignore[list-item]
+    tokens_of(broker).sign_out(leaving)
+    (ask,) = broker.asks
+    assert (ask.step, ask.request.account, ask.request.target) == (Step.SIGN_OUT, leaving, leaving.target)
+
+
+def test_an_answer_for_somebody_else_with_the_same_name_is_thrown_away(broker: Broker) -> None:
+    """Names are given to others when people leave; the home account ID is not."""
+    broker.replies = [broker.token(replace(GRACE, username=ADA.username))]
+    with pytest.raises(errors.WrongAccountError):
+        tokens_of(broker).get(replace(SCOPE, whose=ADA), Prompt.NEVER)
+
+
+@pytest.mark.parametrize("how", ["silently", "as Windows' own account", "by a prompt", "by the fallback"])
+def test_an_answer_for_somebody_else_than_the_one_named_is_given_by_no_step(broker: Broker, how: str) -> None:
+    request, prompt, before, step = STEPS[how]
+    request = replace(request, target=TARGET, whose=request.whose or ADA.username)
+    tokens = tokens_of(broker, **fallback_of(step))
+    broker.replies = [*before, broker.token(GRACE)]
+    with pytest.raises((errors.WrongAccountError, errors.InteractionRequiredError)):
+        tokens.get(request, prompt)
+    assert broker.steps[-1] is step
+    assert tokens.get(request, Prompt.NEVER).account == ADA
+
+
+def test_a_name_is_compared_in_any_case(broker: Broker) -> None:
+    assert tokens_of(broker).get(replace(SCOPE, whose="ADA@Contoso.com"), Prompt.NEVER).account == ADA
