@@ -127,6 +127,8 @@ def az_commands_loader() -> type:
                 from azext_brokerauth.azcli import signin
 
                 signin.notice_sign_out(self.cli_ctx)
+                if args[1:2] != ["check-health"]:  # which tells of them
+                    HOOK.remove_tokens(self.cli_ctx)
             return self.command_table
 
         def load_arguments(self, command: str) -> None:

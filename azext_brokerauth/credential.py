@@ -90,11 +90,12 @@ class CredentialBase:
         **kwargs: Any,
     ) -> None:
         _check_keywords(type(self).__name__, kwargs)
-        self._account: Account | None = None
+        self._recorded: Account | None = None
         if authentication_record is not None:
-            self._account = account_of(authentication_record)
+            self._recorded = account_of(authentication_record)
             client_id, authority = authentication_record.client_id, authentication_record.authority
             tenant_id = tenant_id or authentication_record.tenant_id
+        self._account = self._recorded
         self._arguments = {
             "tenant_id": tenant_id,
             "client_id": client_id,
@@ -145,25 +146,32 @@ class CredentialBase:
     def _opened(self) -> Tokens | None:
         return cast("Tokens | None", self.__dict__.get("_tokens_in_use"))
 
-    def _request(self, tokens: Tokens, scopes: tuple[str, ...], options: Mapping[str, Any]) -> TokenRequest:
+    def _request(self, chosen: settings.Settings, scopes: tuple[str, ...], options: Mapping[str, Any]) -> TokenRequest:
         """One request, from the arguments of the methods that azure-core names.
 
         :raises ~azext_brokerauth.errors.BrokerAuthError: it must not or cannot be asked.
         """
-        target = tokens.settings.target
+        target = chosen.target
         if options.get("tenant_id"):
             asked = replace(target, tenant=str(options["tenant_id"]))
             # First, since no additionally_allowed_tenants could widen what is enforced.
-            policy.check_target(tokens.settings, asked, "of this request")
+            policy.check_target(chosen, asked, "of this request")
             target = replace(target, tenant=self._tenant(asked.tenant, target.tenant))
         return TokenRequest(
             scopes or (default_scope(target),),
             target,
-            whose=self._account or "",
+            whose=self._whose(chosen),
             claims=options.get("claims") or "",
             enable_cae=bool(options.get("enable_cae")),
             pop=pop_parameters(options.get("pop")),
         )
+
+    def _whose(self, chosen: settings.Settings) -> Account | str:
+        """The account in use; nobody where the policy came to enforce another one since it answered."""
+        account = self._account
+        if account is None or (account is not self._recorded and not policy.allows_account(chosen, account.username)):
+            return ""
+        return account
 
     def _tenant(self, wanted: str, own: str) -> str:
         """The tenant for one request, by azure-identity's rules (``additionally_allowed_tenants``)."""
@@ -383,7 +391,8 @@ class BrokerCredential(CredentialBase):
         check_spelling(scopes)
         try:
             tokens = self._tokens()
-            token = tokens.get(self._request(tokens, scopes, options), prompt)
+            chosen = tokens.in_force()
+            token = tokens.get(self._request(chosen, scopes, options), prompt, chosen=chosen)
             return self._finished(method, token, chosen_anew=chosen_anew)
         except Exception as error:
             raise self._translated(method, error, scopes, options) from error

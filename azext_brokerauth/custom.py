@@ -48,7 +48,7 @@ def sign_in_without_az(options: SignInOptions) -> dict[str, Any]:
 
 def logout(username: str | None = None, all_accounts: bool = False) -> None:
     """Sign accounts out."""
-    chosen = sign_in.in_force(username)
+    chosen = sign_in.in_force()  # a policy that enforces another account does not keep this one from leaving
     store = account_store()
     with opened_tokens(chosen, store.read()) as tokens:
         for account in sign_in.accounts_leaving(username, all_accounts):

@@ -121,7 +121,8 @@ class BrokerCredential(CredentialBase):
         check_spelling(scopes)
         try:
             tokens = self._tokens()
-            future = tokens.begin(self._request(tokens, scopes, options), prompt)
+            chosen = tokens.in_force()
+            future = tokens.begin(self._request(chosen, scopes, options), prompt, chosen=chosen)
             try:
                 token = future.result() if future.done() else await asyncio.wrap_future(future)
             except BaseException:  # CancelledError, Ctrl-C

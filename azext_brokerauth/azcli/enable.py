@@ -24,7 +24,7 @@ _DIRECTORY = "~/.local/bin"
 
 def enable_az(directory: str | None = None) -> dict[str, Any]:
     """Put an ``az`` into a directory of PATH that runs the launcher."""
-    sign_in.in_force()
+    _check_allowed("enable-az")
     path = _path(directory)
     if os.path.lexists(path) and not _is_ours(path):
         raise errors.InvalidInputError(
@@ -66,9 +66,7 @@ def disable_az(directory: str | None = None) -> dict[str, Any]:
 
 def execute(arguments: list[str]) -> None:
     """Become the launcher, with the arguments as they were typed: az has expanded ``@file`` in its own by now."""
-    chosen = sign_in.in_force()
-    if not chosen.allow_exec:
-        raise errors.BrokerOffError(f"exec is switched off: {chosen.origin('allow_exec')} is false.")
+    _check_allowed("exec")
     typed = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else arguments
     if typed[:1] != ["az"]:
         raise errors.InvalidInputError(
@@ -77,6 +75,16 @@ def execute(arguments: list[str]) -> None:
         )
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-I", str(_LAUNCHER), *typed[1:]])  # noqa: S606
+
+
+def _check_allowed(command: str) -> None:
+    """Raise if the launcher must not be used: both commands lead to it, and so one setting is for both.
+
+    :raises BrokerOffError: it is named.
+    """
+    chosen = sign_in.in_force()
+    if not chosen.allow_exec:
+        raise errors.BrokerOffError(f"{command} is switched off: {chosen.origin('allow_exec')} is false.")
 
 
 def _path(directory: str | None) -> Path:

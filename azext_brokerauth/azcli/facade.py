@@ -15,6 +15,7 @@ from knack.log import get_logger
 
 from azext_brokerauth import errors, settings
 from azext_brokerauth.azcli.errors import az_error
+from azext_brokerauth.errors import AGAIN
 from azext_brokerauth.errors.rendering import AZ, in_words
 from azext_brokerauth.models import OWN, SHARED_TENANTS, Account, Remedies, Target, Token, TokenRequest, own, run
 from azext_brokerauth.settings import Settings, policy
@@ -104,6 +105,7 @@ class BrokeredApplication:
     ) -> None:
         self._tokens = tokens or tokens_in_force
         self._inner = make(client_id, **options)
+        self._make = functools.partial(make, client_id, **options)
         self._client_id = client_id
         self._enable_cae = "CP1" in (options.get("client_capabilities") or ())
         # az reads this to send an agent session's claims along (azure.cli.core.auth.msal_credentials).
@@ -144,7 +146,7 @@ class BrokeredApplication:
         try:
             tokens = self._tokens()
             # Before az's cache is read: what is there may be older than the policy.
-            policy.check_request(tokens.settings, wanted)
+            policy.check_request(tokens.in_force(), wanted)
         except errors.BrokerAuthError as error:
             raise az_error(error) from error
         cached, due = self._from_cache(scopes, account) if wanted.answered_from_cache else (None, True)
@@ -190,7 +192,10 @@ class BrokeredApplication:
         except errors.BrokerAuthError as error:
             if sign_in.prompt is Prompt.NEVER:
                 raise
-            _LOGGER.warning(fallback.warning(sign_in.settings.fallback, error))
+            warning = fallback.warning(sign_in.settings.fallback, error)
+            if why := tokens.settings.why_not_seed:
+                raise _not_kept(error, why) from error
+            _LOGGER.warning(warning)
             return self._without_broker(sign_in, scopes, options)
         sign_in.replaced_browser = self._forget(token.account)
         sign_in.token = token
@@ -200,19 +205,32 @@ class BrokeredApplication:
         return response
 
     def _without_broker(self, sign_in: SignIn, scopes: list[str], options: Mapping[str, Any]) -> Any:
-        """Let az's own MSAL sign in, so that az keeps the sign-in as it keeps any other."""
+        """Let az's own MSAL sign in, so that az keeps the sign-in as it keeps any other: once it is known whose it is.
+
+        :raises WrongAccountError, PolicyRefusedError: it is of somebody else than asked for, or not as enforced, and
+            nothing of it is kept.
+        """
         hint = sign_in.settings.login_hint
+        held = _Held(self._inner.token_cache)
+        application = self._make(token_cache=held)
         if sign_in.settings.fallback == "device-code":
             claims = options.get("claims_challenge")
-            flow = self._inner.initiate_device_flow(scopes, claims_challenge=claims)
+            flow = application.initiate_device_flow(scopes, claims_challenge=claims)
             if "user_code" not in flow:
                 return flow
             _LOGGER.warning(flow["message"])
-            result = self._inner.acquire_token_by_device_flow(flow, claims_challenge=claims)
+            result = application.acquire_token_by_device_flow(flow, claims_challenge=claims)
         else:
-            result = self._inner.acquire_token_interactive(scopes, **{**options, "login_hint": hint or None})
+            result = application.acquire_token_interactive(scopes, **{**options, "login_hint": hint or None})
         if "access_token" in result:
-            name = result["id_token_claims"]["preferred_username"]
+            claims_of_person = result["id_token_claims"]
+            name = claims_of_person["preferred_username"]
+            policy.check_sign_in(self._tokens().in_force(), claims_of_person.get("tid", ""), name)
+            if sign_in.prompt is not Prompt.SELECT_ACCOUNT and hint and name.lower() != hint.lower():
+                raise errors.WrongAccountError(
+                    f"{name} signed in; {hint} was asked for. az keeps nothing of it.", remedies=AGAIN
+                )
+            held.release()
             sign_in.fell_back = next(iter(self._inner.get_accounts(name)), None)
         return result
 
@@ -292,6 +310,29 @@ class BrokeredApplication:
         return by_browser
 
 
+class _Held:
+    """Stands for az's cache in a sign-in of which nobody knows yet whose it is: what MSAL adds waits here.
+
+    :param cache: az's own.
+    """
+
+    def __init__(self, cache: Any) -> None:
+        self._cache = cache
+        self._added: list[dict[str, Any]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+    def add(self, event: dict[str, Any], now: float | None = None) -> None:
+        """As MSAL's method of this name."""
+        self._added.append(event)
+
+    def release(self) -> None:
+        """Put everything into az's cache."""
+        for event in self._added:
+            self._cache.add(event)
+
+
 def tokens_in_force() -> Tokens:
     """What gets tokens with the settings of the sign-in that runs, or else with those in force."""
     sign_in = SIGNING_IN.get()
@@ -303,6 +344,16 @@ def tokens_with(chosen: Settings) -> Tokens:
     """One broker process serves all of az's applications, of which it makes one for each tenant."""
     tell = countdown.tell if countdown.on_terminal() else None
     return Tokens(chosen, waiting=tell, falls_back=False)  # az's own MSAL falls back, so that az keeps the sign-in
+
+
+def _not_kept(error: errors.BrokerAuthError, why: str) -> errors.BrokerAuthError:
+    """Why a sign-in without the broker, which puts access and refresh tokens into az's cache, does not follow."""
+    return type(error)(
+        f"{error.message} The fallback was not followed: az would keep its access and refresh tokens in its own cache,"
+        f" and {why}.",
+        remedies=error.remedies,
+        diagnostics=error.diagnostics,
+    )
 
 
 def _only_bearer() -> errors.BrokerAuthError:

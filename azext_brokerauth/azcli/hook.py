@@ -13,7 +13,8 @@ from knack.log import get_logger
 
 from azext_brokerauth import settings
 from azext_brokerauth.errors import BrokerAuthError
-from azext_brokerauth.machine import detect
+from azext_brokerauth.machine import Kind, detect
+from azext_brokerauth.settings import Settings
 from azext_brokerauth.tokens.eligibility import eligibility
 
 _LOGGER = get_logger(__name__)
@@ -42,6 +43,7 @@ class Hook:
         self.in_launcher = False
         """Does every command of this az come here?"""
         self._why_not: str | None = None
+        self._why_no_tokens = ""
         self._prepared = False
 
     def prepare(self, *, launcher: bool = False) -> None:
@@ -49,15 +51,20 @@ class Hook:
 
         Whatever goes wrong, az stays as it was, and ``az account show-broker`` says why.
 
-        :keyword launcher: this az was started by our launcher.
+        :keyword launcher: this az was started by our launcher. Where ``allow_exec`` is false it is then as any other
+            az, also if it was enabled before that.
         """
-        self.in_launcher = self.in_launcher or launcher
         if self._prepared:
             return
-        self._prepared = True
         try:
-            self._why_not = _why_not_here()
-            if self._why_not is None:
+            chosen = _in_force()
+            if launcher and isinstance(chosen, Settings) and not chosen.allow_exec:
+                _LOGGER.debug("the launcher is switched off: %s is false", chosen.origin("allow_exec"))
+                return
+            self.in_launcher, self._prepared = launcher, True
+            self._why_not = _why_not_here(chosen)
+            self._why_no_tokens = _why_no_tokens(chosen)
+            if self._why_not is None or self._why_no_tokens:
                 from azure.cli.core import _profile
 
                 _profile._create_identity_instance = self._attaching(_profile._create_identity_instance)
@@ -78,11 +85,20 @@ class Hook:
                 self._step_aside(error)
         return self._why_not or ""
 
+    def remove_tokens(self, cli_ctx: Any) -> None:
+        """Take what earlier commands put into az's cache out of it, once, if the settings want none there."""
+        why, self._why_no_tokens = self._why_no_tokens, ""
+        if why:
+            from azext_brokerauth.azcli.seeded import remove_tokens
+
+            remove_tokens(cli_ctx, why)
+
     def _attaching(self, create: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(create)
-        def create_identity_instance(*words: Any, **options: Any) -> Any:
+        def create_identity_instance(cli_ctx: Any, *words: Any, **options: Any) -> Any:
             self.attach()
-            return create(*words, **options)
+            self.remove_tokens(cli_ctx)
+            return create(cli_ctx, *words, **options)
 
         return create_identity_instance
 
@@ -95,14 +111,28 @@ HOOK = Hook()
 """That of this process, in which there is one az."""
 
 
-def _why_not_here() -> str | None:
+def _in_force() -> Settings | BrokerAuthError:
+    try:
+        return settings.load()
+    except BrokerAuthError as error:
+        return error
+
+
+def _why_no_tokens(chosen: Settings | BrokerAuthError) -> str:
+    """The setting that wants no token in az's cache, on a machine where one of ours may be there; empty for none."""
+    if isinstance(chosen, BrokerAuthError):
+        return ""
+    machine = detect()
+    ours = machine.kind is Kind.WSL2 or not isinstance(eligibility(chosen, machine), BrokerAuthError)
+    return chosen.why_not_seed if ours else ""
+
+
+def _why_not_here(chosen: Settings | BrokerAuthError) -> str | None:
     """Why this machine or these settings rule it out; None when they do not. az is not looked at, which costs time."""
     if "ACC_CLOUD" in os.environ:
         return "This is Cloud Shell, which signs you in by itself."
-    try:
-        chosen = settings.load()
-    except BrokerAuthError as error:
-        return str(error)
+    if isinstance(chosen, BrokerAuthError):
+        return str(chosen)
     found = eligibility(chosen, detect())
     if isinstance(found, BrokerAuthError):
         return str(found)

@@ -44,7 +44,7 @@ from azext_brokerauth.errors import (
 )
 from azext_brokerauth.errors.troubles import Trouble
 from azext_brokerauth.models import person, powershell
-from azext_brokerauth.speaker import SPEAKER, Logger
+from azext_brokerauth.speaker import Logger
 
 _LOGGER = Logger(__name__)
 
@@ -78,7 +78,7 @@ class Child:
     """A broker process. It starts when made, and any number of threads may ask it at once.
 
     :param launch: how it is started.
-    :param notify: is given what a person must read while a request is under way.
+    :param notify: is given what a person must read while a request is under way, and must not wait for anything.
     :raises BrokerNotReadyError: it cannot be started.
     """
 
@@ -266,8 +266,7 @@ class Child:
                 elif isinstance(message, Log):
                     _LOGGER.log(message.level, "%s", message.text)
                 elif isinstance(message, Notice):
-                    text = message.text
-                    SPEAKER.say(lambda text=text: self._notify(text))  # type: ignore[misc]
+                    self._notify(message.text)
                 elif isinstance(message, (Answer, Done, Failure)) and (call := self._waiting.pop(number, None)):
                     _answer(call, message)
         except MessageError as error:

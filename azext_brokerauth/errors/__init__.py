@@ -109,6 +109,12 @@ class WrongAccountError(SignInRefusedError):
     fallback_may_follow = False
 
 
+class PolicyRefusedError(SignInRefusedError):
+    """The policy file forbids the request or its answer, whichever way the sign-in would go."""
+
+    fallback_may_follow = False
+
+
 class BrokerFailedError(BrokerAuthError):
     """The broker was asked, and crashed or gave an answer that cannot be used."""
 

@@ -12,7 +12,7 @@ from typing import Any
 class CachedSignIn:
     """An entry of az's token cache, without anything secret.
 
-    :param kind: ``refresh token`` or ``account``.
+    :param kind: ``refresh token``, ``access token`` or ``account``.
     :param source: an account's ``account_source``; the broker's is ``broker``.
     """
 
@@ -55,7 +55,11 @@ def read_text(text: str) -> list[CachedSignIn]:
         raise UnreadableCacheError("az's token cache is no JSON object")
     return [
         CachedSignIn(str(entry.get("home_account_id") or ""), kind, str(entry.get("account_source") or ""))
-        for section, kind in (("RefreshToken", "refresh token"), ("Account", "account"))
+        for section, kind in (
+            ("RefreshToken", "refresh token"),
+            ("AccessToken", "access token"),
+            ("Account", "account"),
+        )
         if isinstance(cache.get(section), dict)
         for entry in cache[section].values()
         if isinstance(entry, dict)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import configparser
+import errno
 import os
 import stat
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from azext_brokerauth.errors import SettingsError, SignInRefusedError
-from azext_brokerauth.models import Remedies, Target, Token, TokenRequest, own, person
+from azext_brokerauth.errors import PolicyRefusedError, SettingsError, SignInRefusedError, WrongAccountError
+from azext_brokerauth.models import BrokerFlag, Remedies, Target, Token, TokenRequest, own, person
 from azext_brokerauth.settings.schema import SETTINGS, Settings
 
 SECTION = "brokerauth"
@@ -35,6 +36,46 @@ class Policy:
     enforced: Collection[str] = ()
 
 
+_NOTHING = (errno.ENOENT,)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the file system said of the policy file and its directory at one time: nothing of their content, and enough
+    to notice, in microseconds, that it is time to read them again.
+
+    :param paths: the directory and the file.
+    :param facts: what was seen of each.
+    """
+
+    paths: tuple[str, str]
+    facts: tuple[tuple[int, ...], tuple[int, ...]]
+
+    @classmethod
+    def of(cls, path: Path) -> Sight:
+        """What is seen now."""
+        directory, file = os.fspath(path.parent), os.fspath(path)
+        return cls((directory, file), (_seen(directory), _seen(file)))
+
+    def is_current(self) -> bool:
+        """Is it still what is seen?"""
+        directory, file = self.paths
+        if _seen(directory) != self.facts[0]:
+            return False
+        return self.facts[0] == _NOTHING or _seen(file) == self.facts[1]
+
+
+def _seen(path: str) -> tuple[int, ...]:
+    try:
+        found = os.lstat(path)
+    except OSError as error:
+        return (error.errno or 0,)
+    return (
+        *(found.st_dev, found.st_ino, found.st_mode, found.st_uid),
+        *(found.st_size, found.st_mtime_ns, found.st_ctime_ns),
+    )
+
+
 def read(path: Path = POLICY_FILE, owner: int = 0) -> Policy:
     """The policy; an empty one where there is no file.
 
@@ -44,6 +85,7 @@ def read(path: Path = POLICY_FILE, owner: int = 0) -> Policy:
     text = _read_guarded(path, owner)
     if text is None:
         return Policy({})
+    _check_lines(path, text)
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(text, str(path))
@@ -96,6 +138,28 @@ def _read_guarded(path: Path, owner: int) -> str | None:
         raise _unfit(path, str(reason)) from error
 
 
+def _check_lines(path: Path, text: str) -> None:
+    """Raise if a line would be read as something else than a person sees in it.
+
+    To configparser an indented line belongs to the value above it, and what follows a section's name is nothing; a
+    character that only looks like the end of a line is a part of the value. Each could hide ``enforced``.
+    """
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.removesuffix("\r")
+        if not line.strip() or line.lstrip()[0] in "#;":
+            reason = ""
+        elif line[0].isspace():
+            reason = "is indented, and would be a part of the value above it"
+        elif line[0] == "[" and line.strip() != f"[{SECTION}]":
+            reason = f"must be [{SECTION}] and nothing else: the file has this section and no other"
+        else:
+            reason = ""
+        if not all(character.isprintable() or character == "\t" for character in line):
+            reason = "has a character that cannot be seen"
+        if reason:
+            raise _unfit(path, f"line {number} {reason}: {line.strip()!r}")
+
+
 def _check_owner(path: Path, found: os.stat_result, owner: int) -> None:
     if found.st_uid != owner:
         raise _unfit(path, "it does not belong to root" if owner == 0 else f"it does not belong to user {owner}")
@@ -114,9 +178,11 @@ def check_request(settings: Settings, request: TokenRequest, remedies: Remedies 
     """Raise if a request's target is not what the policy enforces.
 
     :param remedies: what to do then, where it is more than to give in.
-    :raises SignInRefusedError: the policy enforces another value; file and value are named.
+    :raises PolicyRefusedError: the policy enforces another value; file and value are named.
     """
     check_target(settings, request.target, "of this request", remedies)
+    if request.username:
+        _insist_on_account(settings, request.username, "The account of this request", PolicyRefusedError)
 
 
 def check_target(settings: Settings, target: Target, whose: str, remedies: Remedies = LEAVE_IT_OUT) -> None:
@@ -132,9 +198,38 @@ def check_target(settings: Settings, target: Target, whose: str, remedies: Remed
 def check_answer(settings: Settings, token: Token) -> None:
     """Raise if a token is not one that the policy allows.
 
-    :raises SignInRefusedError: it is of another tenant than the enforced one.
+    :raises PolicyRefusedError, WrongAccountError: as :func:`check_sign_in`.
     """
-    _insist(settings, "tenant_id", token.tenant, "The tenant of the token", LEAVE_IT_OUT)
+    check_sign_in(settings, token.tenant, token.account.username)
+
+
+def check_sign_in(settings: Settings, tenant: str, username: str) -> None:
+    """Raise if the policy does not allow what somebody signed in to, or who it was, whatever they were asked for.
+
+    :param tenant: the ID of the tenant that answered.
+    :param username: whom it answered for.
+    :raises PolicyRefusedError: another tenant is enforced.
+    :raises WrongAccountError: another account is enforced.
+    """
+    _insist(settings, "tenant_id", tenant, "The tenant of the token", LEAVE_IT_OUT)
+    _insist_on_account(settings, username or "not named", "The account that answered", WrongAccountError)
+
+
+def off_against(settings: Settings) -> SettingsError | None:
+    """The error where the broker is off under WSL and the policy enforces that it is required; None where not so.
+
+    MSAL's flag for Linux covers WSL too, so both flags have a part in it.
+    """
+    flags = (BrokerFlag.WSL.value, BrokerFlag.LINUX.value)
+    enforced = "require_broker" in settings.enforced and settings.require_broker
+    if not enforced or any(getattr(settings, flag) for flag in flags):
+        return None
+    off = [settings.origin(flag) for flag in flags if settings.origin(flag) != "default"] or flags[:1]
+    return SettingsError(
+        f"The broker is switched off: {' and '.join(off)} cannot be false, because"
+        f" {settings.origin('require_broker')} is true, and that is enforced. No token was given.",
+        remedies=LEAVE_IT_OUT,
+    )
 
 
 def allows(settings: Settings, target: Target) -> bool:
@@ -143,10 +238,30 @@ def allows(settings: Settings, target: Target) -> bool:
     return all(values[name].lower() == getattr(settings, name) for name in settings.enforced & values.keys())
 
 
-def _insist(settings: Settings, name: str, value: str, what: str, remedies: Remedies) -> None:
+def allows_account(settings: Settings, username: str) -> bool:
+    """Does the policy let tokens of this account be given?"""
+    return "login_hint" not in settings.enforced or username.lower() == settings.login_hint.lower()
+
+
+def _insist_on_account(settings: Settings, username: str, what: str, error: type[SignInRefusedError]) -> None:
+    if not allows_account(settings, username):
+        again = own(
+            "login", "--username", settings.login_hint, text="To sign in with the account that is enforced,"
+        ) + own("list-settings", text="To see all settings,")
+        _insist(settings, "login_hint", username, what, again, error)
+
+
+def _insist(
+    settings: Settings,
+    name: str,
+    value: str,
+    what: str,
+    remedies: Remedies,
+    error: type[SignInRefusedError] = PolicyRefusedError,
+) -> None:
     enforced = getattr(settings, name)
-    if name in settings.enforced and value.lower() != enforced:
-        raise SignInRefusedError(
+    if name in settings.enforced and value.lower() != enforced.lower():
+        raise error(
             f"{what} is {value}, but {settings.origin(name)} is {enforced}, and that is enforced. No token was given.",
             remedies=remedies,
         )

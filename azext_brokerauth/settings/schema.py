@@ -6,7 +6,7 @@ import configparser
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Protocol
 
 from azext_brokerauth import clouds
 from azext_brokerauth.models import Target
@@ -113,6 +113,16 @@ class Setting:
     not_enforceable: Callable[[object], str]
 
 
+class Sources(Protocol):
+    """Where settings were read, from which they can be had again."""
+
+    def again(self, before: Settings) -> Settings:
+        """The settings as they are now; ``before`` itself while nothing has changed.
+
+        :raises BrokerAuthError: they cannot be used any more; what is wrong is named.
+        """
+
+
 def _setting(
     default: object,
     convert: Callable[[object], object],
@@ -128,6 +138,7 @@ class Settings:
 
     :param origins: for each setting, where its value came from.
     :param enforced: the names of the settings that the policy file enforces.
+    :param sources: where they were read; None for those that were made otherwise, and stay.
     """
 
     client_id: str = _setting(AZURE_CLI_CLIENT_ID, client, "the application to sign in to")
@@ -153,11 +164,23 @@ class Settings:
     token_cache: str = _setting(
         "az", _one_of("az", "memory"), "az: az keeps tokens as it always does; memory: none outlives its process"
     )
-    allow_exec: bool = _setting(True, _boolean, "let exec run programs")
+    allow_exec: bool = _setting(
+        True, _boolean, "let az be run with the broker for every command: by exec, and by the az that enable-az makes"
+    )
     silent_timeout: float = _setting(30.0, _seconds, "seconds that a request without a window may take")
     prompt_timeout: float = _setting(300.0, _seconds, "seconds that a person has to answer a prompt")
     origins: tuple[tuple[str, str], ...] = ()
     enforced: frozenset[str] = frozenset()
+    sources: Sources | None = field(default=None, compare=False, repr=False)
+
+    def now(self) -> Settings:
+        """These settings as the policy file has them now; themselves while that file is as it was.
+
+        The user's file, the environment and arguments are not read again: they stay what they were.
+
+        :raises BrokerAuthError: the file cannot be used any more, or enforces something else than is set below it.
+        """
+        return self.sources.again(self) if self.sources else self
 
     @property
     def target(self) -> Target:
@@ -167,7 +190,14 @@ class Settings:
     @property
     def may_seed_az(self) -> bool:
         """May tokens that az asked for be kept in az's own cache?"""
-        return self.seed_az_cache and self.token_cache == "az"  # noqa: S105  (the name of a cache)
+        return not self.why_not_seed
+
+    @property
+    def why_not_seed(self) -> str:
+        """Which setting wants no token in az's own cache, with its origin; empty where none does."""
+        if self.token_cache != "az":  # noqa: S105  (the name of a cache)
+            return f"{self.origin('token_cache')} is {self.token_cache}"
+        return "" if self.seed_az_cache else f"{self.origin('seed_az_cache')} is false"
 
     def origin(self, name: str) -> str:
         """Where a setting's value came from, such as "the environment variable AZURE_BROKERAUTH_FALLBACK"."""

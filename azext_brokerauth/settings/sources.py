@@ -5,7 +5,7 @@ from __future__ import annotations
 import configparser
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def load(
     """Read all sources. An argument that is None counts as not given.
 
     A ``.azure/config`` in the working directory is never read: whoever wrote that directory would choose the
-    tenant that people sign in to.
+    tenant that people sign in to. What is read here follows the policy file from then on (:meth:`Settings.now`).
 
     :param labels: how messages name an argument, such as ``--tenant`` for ``tenant_id``.
     :keyword policy_file: the policy file.
@@ -45,18 +45,13 @@ def load(
     :raises InvalidInputError: an argument cannot be used, or contradicts what is enforced; it is named.
     """
     environ = os.environ if environ is None else environ
-    found = policy.read(policy_file, policy_owner)
-    from_policy = [_Given(name, raw, f"{SECTION}.{name} in {policy_file}") for name, raw in found.stored.items()]
-    _combine(from_policy)  # first, so that a value below it is never blamed for one that cannot be used
-    return _combine(
-        [
-            *from_policy,
-            *_from_file(config_directory(environ) / "config"),
-            *_from_environment(environ),
-            *_from_arguments(arguments or {}, labels or {}),
-        ],
-        found.enforced,
-    )
+
+    def below() -> Iterator[_Given]:
+        yield from _from_file(config_directory(environ) / "config")
+        yield from _from_environment(environ)
+        yield from _from_arguments(arguments or {}, labels or {})
+
+    return _under_policy(policy_file, policy_owner, below())
 
 
 def check(arguments: Mapping[str, object]) -> None:
@@ -75,6 +70,36 @@ class _Given:
     error: type[BrokerAuthError] = SettingsError
 
 
+@dataclass(frozen=True)
+class _Followed:
+    """The policy file, which may change at any time, and what was found below it, once.
+
+    :param below: in the order in which the later win.
+    :param seen: what the file looked like just before it was read.
+    """
+
+    policy_file: Path
+    policy_owner: int
+    below: tuple[_Given, ...]
+    seen: policy.Sight
+
+    def again(self, before: Settings) -> Settings:
+        if self.seen.is_current():
+            return before
+        return _under_policy(self.policy_file, self.policy_owner, self.below)
+
+
+def _under_policy(path: Path, owner: int, below: Iterable[_Given]) -> Settings:
+    """The policy file as it is now, and what is set below it."""
+    seen = policy.Sight.of(path)
+    found = policy.read(path, owner)
+    from_policy = [_Given(name, raw, f"{SECTION}.{name} in {path}") for name, raw in found.stored.items()]
+    _combine(from_policy)  # first, so that a value below it is never blamed for one that cannot be used
+    given = tuple(below)
+    chosen = _combine([*from_policy, *given], found.enforced)
+    return replace(chosen, sources=_Followed(path, owner, given, seen))
+
+
 def _combine(given: Iterable[_Given], enforced: Collection[str] = ()) -> Settings:
     """:param enforced: what the first item of that name decides for all that follow."""
     values: dict[str, Any] = {}
@@ -85,7 +110,7 @@ def _combine(given: Iterable[_Given], enforced: Collection[str] = ()) -> Setting
         except ValueError as problem:
             raise item.error(f"{item.origin} cannot be {item.raw!r}: {problem}.") from None
         if item.name in enforced and item.name in values:
-            if value != values[item.name]:
+            if not _same(value, values[item.name]):
                 raise item.error(
                     f"{item.origin} cannot be {item.raw!r}: {origins[item.name]} is {values[item.name]}, and that is"
                     " enforced.",
@@ -94,6 +119,11 @@ def _combine(given: Iterable[_Given], enforced: Collection[str] = ()) -> Setting
             continue
         values[item.name], origins[item.name] = value, item.origin
     return Settings(**values, origins=tuple(origins.items()), enforced=frozenset(enforced))
+
+
+def _same(one: object, other: object) -> bool:
+    """Are two values of a setting the same? User names differ in case and are one person's."""
+    return str(one).lower() == str(other).lower()
 
 
 def _from_file(path: Path) -> Iterator[_Given]:

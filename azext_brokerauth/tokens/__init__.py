@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import logging
 import os
 import threading
 import time
@@ -31,6 +32,8 @@ from azext_brokerauth.tokens.flights import Flight, Flights, Ticket, key_of
 __all__ = ["Prompt", "PromptWindow", "Tokens", "default_scope"]
 
 _LOGGER = Logger(__name__)
+_WARN = logging.getLogger(__name__).warning
+"""Called by the speaker, whose own words a :class:`Logger` would leave out."""
 
 _LOOK = 0.2
 """How often, in seconds, one who waits lets Python run signal handlers."""
@@ -65,7 +68,7 @@ def default_scope(target: Target) -> str:
 class Tokens:
     """Gets tokens for any number of threads, from one set of settings.
 
-    :param settings: the settings in force.
+    :param settings: the settings in force, which follow the policy file from then on.
     :keyword machine: what machine this is.
     :keyword records: gives the accounts signed in through us, read anew for each acquisition.
     :keyword window: how prompts are shown.
@@ -89,7 +92,7 @@ class Tokens:
         disable_instance_discovery: bool = False,
         enable_pii_log: bool = False,
         waiting: Tell | None = None,
-        notify: Callable[[str], None] = _LOGGER.warning,
+        notify: Callable[[str], None] = _WARN,
         falls_back: bool = True,
         broker: Callable[[Callable[[str], None]], Broker] = Broker,
         clock: Callable[[], float] = time.time,
@@ -102,7 +105,7 @@ class Tokens:
         self._enable_pii_log = enable_pii_log
         self._waiting = waiting
         self._notify = lambda text: SPEAKER.say(lambda: notify(text))
-        self._fallback = settings.fallback if falls_back else NO_FALLBACK
+        self._falls_back = falls_back
         self._make_broker = broker
         self._clock = clock
         self.start_afresh()
@@ -113,13 +116,28 @@ class Tokens:
         self._flights = Flights(self._clock)
         self._broker = self._make_broker(self._notify)
 
-    def get(self, request: TokenRequest, prompt: Prompt, timeout: float | None = None) -> Token:
+    def in_force(self) -> Settings:
+        """The settings, as the policy file now has them. Where they changed, tokens from before are forgotten.
+
+        :raises BrokerAuthError: the policy file cannot be used any more, or forbids what is set below it.
+        """
+        now = self.settings.now()
+        if now is not self.settings:
+            before, self.settings = self.settings, now
+            if now != before:
+                self._flights.forget()
+        return now
+
+    def get(
+        self, request: TokenRequest, prompt: Prompt, timeout: float | None = None, chosen: Settings | None = None
+    ) -> Token:
         """A token that answers the request.
 
         One acquisition serves all threads that ask for the same at once. A token near its end is renewed early; when
         that fails and the token is still valid, it is given again.
 
         :param timeout: seconds for what needs no window; None: the setting ``silent_timeout``.
+        :param chosen: what :meth:`in_force` gave just now, for the request to be made from; None: it is asked again.
         :raises BrokerOffError: not a machine for the broker; nothing was attempted.
         :raises BrokerNotReadyError: under WSL, and something the broker needs is missing; nothing was attempted.
         :raises InteractionRequiredError: only a prompt would help, and ``prompt`` is NEVER.
@@ -128,7 +146,7 @@ class Tokens:
         :raises BrokerFailedError: the broker crashed, or gave an answer that cannot be used.
         :raises ClosedError: after :meth:`close`.
         """
-        boarded = self._board(request, prompt, timeout)
+        boarded = self._board(request, prompt, timeout, chosen)
         if isinstance(boarded, Token):
             return boarded
         try:
@@ -137,12 +155,14 @@ class Tokens:
             self._leave(boarded)
             raise
 
-    def begin(self, request: TokenRequest, prompt: Prompt, timeout: float | None = None) -> Ticket:
+    def begin(
+        self, request: TokenRequest, prompt: Prompt, timeout: float | None = None, chosen: Settings | None = None
+    ) -> Ticket:
         """As :meth:`get`, without waiting. Whoever stops waiting tells :meth:`abandon`.
 
         :raises BrokerOffError, BrokerNotReadyError, ClosedError: as :meth:`get`; all other errors come with the ticket.
         """
-        boarded = self._board(request, prompt, timeout)
+        boarded = self._board(request, prompt, timeout, chosen)
         if isinstance(boarded, Flight):
             return boarded.ticket()
         ticket = Ticket()
@@ -159,23 +179,27 @@ class Tokens:
             # Not here: ending takes a while, and this may be an event loop's thread.
             _apart(window.end)
 
-    def _board(self, request: TokenRequest, prompt: Prompt, timeout: float | None) -> Token | Flight:
-        options = self._options()
-        policy.check_request(self.settings, request)
+    def _board(
+        self, request: TokenRequest, prompt: Prompt, timeout: float | None, chosen: Settings | None
+    ) -> Token | Flight:
+        settings = chosen or self.in_force()
+        options = self._options(settings)
+        policy.check_request(settings, request)
         if obstacle := why_not_for(request, options.flag):
             raise obstacle
-        request = replace(request, whose=self._whose(request))
+        request = replace(request, whose=self._whose(settings, request))
 
         def start(flight: Flight) -> None:
             try:
                 # Not threading.Thread: its start() waits, with a lock that a signal handler's request would need.
-                _thread.start_new_thread(self._fly, (flight, request, options, timeout))
+                _thread.start_new_thread(self._fly, (flight, request, settings, options, timeout))
             except RuntimeError as error:  # the system gives no more threads
                 unready = BrokerNotReadyError(f"No thread can be started: {error}.", remedies=SHORT_OF_RESOURCES)
                 self._land(flight, unready)
 
         boarded = self._flights.board(key_of(request), prompt, start)
         if isinstance(boarded, Token):
+            policy.check_answer(settings, boarded)  # it may have come just before the policy did
             _LOGGER.debug("from memory: a token for %s, valid until %d", " ".join(request.scopes), boarded.expires_on)
         return boarded
 
@@ -204,9 +228,9 @@ class Tokens:
         while not closed.acquire(timeout=_LOOK):
             continue
 
-    def _options(self) -> AppOptions:
+    def _options(self, chosen: Settings) -> AppOptions:
         """:raises BrokerOffError, BrokerNotReadyError: the broker is not used on this machine."""
-        flag = eligibility(self.settings, self._machine)
+        flag = eligibility(chosen, self._machine)
         if isinstance(flag, BrokerAuthError):
             raise flag
         return AppOptions(
@@ -216,27 +240,30 @@ class Tokens:
             enable_pii_log=self._enable_pii_log,
         )
 
-    def _whose(self, request: TokenRequest) -> Account | str:
+    def _whose(self, chosen: Settings, request: TokenRequest) -> Account | str:
         """The account to ask for, if its record is known, or its user name, if one was named."""
         if request.account:
             return request.account
-        username = request.username or self.settings.login_hint
+        username = request.username or chosen.login_hint
         target = request.target
         account = self._records().find(username, client_id=target.client_id, authority=target.authority)
         # One that signed in to another tenant, before the policy enforced this one, is not asked for.
-        return account if account and policy.allows(self.settings, account.target) else username
+        return account if account and policy.allows(chosen, account.target) else username
 
-    def _fly(self, flight: Flight, request: TokenRequest, options: AppOptions, timeout: float | None) -> None:
+    def _fly(
+        self, flight: Flight, request: TokenRequest, chosen: Settings, options: AppOptions, timeout: float | None
+    ) -> None:
         def perform(step: Step, *, timeout: float, select_account: bool = False) -> Token:
             ask = Ask(step, request, options, select_account, self._window.handle)
             if step is Step.PROMPT or step.is_fallback:
                 return self._token_in(self._prompt(flight, ask, timeout), ask)
             return self._token_in(self._ask(ask, timeout), ask)
 
-        limits = Limits(timeout or self.settings.silent_timeout, self.settings.prompt_timeout)
+        limits = Limits(timeout or chosen.silent_timeout, chosen.prompt_timeout)
+        chosen_fallback = chosen.fallback if self._falls_back else NO_FALLBACK
         outcome: Token | BaseException
         try:
-            outcome = acquire(request, flight.prompt, self._fallback, limits, perform, self._notify)
+            outcome = acquire(request, flight.prompt, chosen_fallback, limits, perform, self._notify)
         except BaseException as error:  # noqa: BLE001  (everybody who waits is told)
             outcome = error
         self._land(flight, outcome)
@@ -266,11 +293,12 @@ class Tokens:
             raise from_trouble(reply.trouble, reply.text, reply.correlation_id, ask.request.target, speaker)
         if not isinstance(reply, Answer):
             raise BrokerFailedError("The broker's process gave no token.", remedies=AGAIN)
-        policy.check_answer(self.settings, reply.token)
+        policy.check_answer(self.in_force(), reply.token)  # the policy may have come meanwhile
         return reply.token
 
     def _carry_out(self, step: Step, request: TokenRequest, timeout: float | None = None) -> Done:
-        reply = self._ask(Ask(step, request, self._options()), timeout or self.settings.silent_timeout)
+        chosen = self.in_force()
+        reply = self._ask(Ask(step, request, self._options(chosen)), timeout or chosen.silent_timeout)
         if isinstance(reply, Failure):
             raise from_trouble(reply.trouble, reply.text, reply.correlation_id, request.target, BROKER)
         if not isinstance(reply, Done):

@@ -105,9 +105,8 @@ def _silently(request: TokenRequest, perform: Perform, timeout: float) -> Token:
 
 
 def _as_windows_default(request: TokenRequest, perform: Perform, timeout: float) -> Token:
-    token = perform(Step.DEFAULT, timeout=timeout)
     try:
-        return _checked(token, request)
+        return _checked(perform(Step.DEFAULT, timeout=timeout), request)
     except WrongAccountError:
         # Windows is signed in as somebody else, whose token was not asked for.
         raise InteractionRequiredError(

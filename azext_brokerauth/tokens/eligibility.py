@@ -7,7 +7,7 @@ import re
 from azext_brokerauth.errors import BrokerAuthError, BrokerNotReadyError, BrokerOffError, SignInRefusedError
 from azext_brokerauth.machine import Kind, Machine
 from azext_brokerauth.models import BrokerFlag, TokenRequest, code, person, powershell, run
-from azext_brokerauth.settings import Settings
+from azext_brokerauth.settings import Settings, policy
 
 _FLAGS = {
     Kind.WSL2: (BrokerFlag.WSL, BrokerFlag.LINUX),  # MSAL's flag for Linux covers WSL too.
@@ -30,6 +30,8 @@ def eligibility(settings: Settings, machine: Machine) -> BrokerFlag | BrokerAuth
 def _obstacle(settings: Settings, machine: Machine) -> BrokerAuthError:
     match machine.kind:
         case Kind.WSL2:
+            if violation := policy.off_against(settings):
+                return violation
             origin = settings.origin(BrokerFlag.WSL.value)
             named = BrokerFlag.WSL.value if origin == "default" else origin
             return BrokerOffError(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.directory import ADA, CONTOSO, FABRIKAM, KATHERINE
+from testbed.directory import ADA, CONTOSO, FABRIKAM, GRACE, KATHERINE
 from testbed.scenarios import Scenario
 from tests.emulated.session import BROKERAUTH, Session, session
 
@@ -83,6 +83,157 @@ def test_an_account_of_another_tenant_that_is_chosen_in_the_picker_gets_no_token
     there.refuse("login", "--select-account")
     there.machine.set_scenario("default")
     assert [account["username"] for account in there.tell("list")] == [ADA.username]
+
+
+PERSON = f"[brokerauth]\nlogin_hint = {ADA.username}\nenforced = login_hint\n"
+RECORD = (
+    f"authentication_record=AuthenticationRecord({CONTOSO.tenant_id!r}, '04b07795-8ddb-461a-bbee-02f9e1bf7b46',"
+    f" 'login.microsoftonline.com', '{{home}}', '{{name}}')"
+)
+OTHER_PERSON = {
+    "get_token, for whoever Windows is signed in as": ("", f"get_token({VAULT!r})"),
+    "authenticate(), with its picker": ("", "authenticate()"),
+    "authenticate(), with Windows' own account": ("use_default_broker_account=True", "authenticate()"),
+    "an authentication_record": (
+        RECORD.format(home=GRACE.home_account_id, name=GRACE.username),
+        f"get_token({VAULT!r})",
+    ),
+    "an authentication_record with the name of another": (
+        RECORD.format(home=GRACE.home_account_id, name=ADA.username),
+        f"get_token({VAULT!r})",
+    ),
+    "login_hint": (f"login_hint={GRACE.username!r}", f"get_token({VAULT!r})"),
+}
+
+
+ANYBODY = """
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import AuthenticationRecord
+from azext_brokerauth import BrokerCredential
+try:
+    print("got", BrokerCredential({keywords}).{call})
+except ClientAuthenticationError as error:
+    print("refused", error)
+"""
+
+
+def test_an_enforced_account_holds_for_the_one_that_answers(start: Callable[[Scenario | str], Session]) -> None:
+    grace = Scenario(accounts=(GRACE.username,), picks=GRACE.username)
+    there = start(grace)
+    there.tell("login")  # before there was a policy
+    enforce(there, PERSON)
+    refused(there, "login", "--select-account")
+    refused(there, "login", "--username", GRACE.username)
+    refused(there, *GET, "--username", GRACE.username)
+    assert ADA.username in there.refuse("login", "--no-prompt")
+    for name, (keywords, call) in OTHER_PERSON.items():
+        done = there.python(ANYBODY.format(keywords=keywords, call=call))
+        assert done.stdout.startswith("refused"), (name, done.stdout, done.stderr)
+        assert ADA.username in done.stdout, name
+    there.tell("logout", "--username", GRACE.username, "--yes")
+    there.machine.set_scenario("default")
+    assert there.tell("login")["username"] == ADA.username
+    assert there.claims("--scope", VAULT)["upn"] == ADA.username
+
+
+CHAIN = f"""
+from azure.core.credentials import AccessToken
+from azure.identity import ChainedTokenCredential
+from azext_brokerauth import BrokerCredential
+class Weaker:
+    def get_token(self, *scopes, **options):
+        return AccessToken("weaker", 2_000_000_000)
+try:
+    print("got", ChainedTokenCredential(BrokerCredential({{keywords}}), Weaker()).get_token({VAULT!r}).token)
+except Exception as error:
+    print("refused", error)
+"""
+OFF = {
+    "az's own variable": ("", {"AZURE_CORE_ENABLE_BROKER_ON_WSL": "false"}),
+    "our variable": ("", {"AZURE_BROKERAUTH_ENABLE_BROKER_ON_WSL": "off"}),
+    "a keyword": ("enable_broker_on_wsl=False", {}),
+}
+
+
+def test_a_broker_that_is_required_cannot_be_switched_off_from_below(
+    start: Callable[[Scenario | str], Session],
+) -> None:
+    there = start("default")
+    enforce(there, "[brokerauth]\nrequire_broker = true\nenforced = require_broker\n")
+    for keywords, variables in OFF.values():
+        said = there.python(CHAIN.format(keywords=keywords), **variables).stdout
+        assert said.startswith("refused"), said
+        assert FILE in said
+        for word in (*variables, *([keywords.partition("=")[0]] if keywords else [])):
+            assert word in said
+    refused(there, "login", AZURE_CORE_ENABLE_BROKER_ON_WSL="false")
+    (there.config).mkdir(exist_ok=True)
+    for section in ("core", "brokerauth"):
+        (there.config / "config").write_text(f"[{section}]\nenable_broker_on_wsl = no\n")
+        said = there.python(CHAIN.format(keywords="")).stdout
+        assert said.startswith("refused"), said
+        assert f"{section}.enable_broker_on_wsl in {there.config}/config" in said
+
+
+WEEKS = f"""
+import os, pathlib
+from azure.core.exceptions import ClientAuthenticationError
+from azext_brokerauth import BrokerCredential
+from tests.tokens import claims_of
+policy = pathlib.Path({FILE!r})
+credential = BrokerCredential()
+def ask():
+    try:
+        print(claims_of(credential.get_token({VAULT!r}).token)["tid"], end=" ")
+    except ClientAuthenticationError as error:
+        print("refused" if str(policy) in str(error) else error, end=" ")
+ask()
+os.umask(0o22)
+policy.parent.mkdir(exist_ok=True)
+policy.write_text("[brokerauth]\\ntenant_id = {OTHER}\\nenforced = tenant_id\\n")
+ask()
+policy.write_text("[brokerauth]\\ntenant_id = {OURS}\\n  enforced = tenant_id\\n")
+ask()
+policy.write_text("[brokerauth]\\ntenant_id = {OURS}\\nenforced = tenant_id\\n")
+ask()
+policy.chmod(0o666)
+ask()
+policy.unlink()
+ask()
+credential.close()
+"""
+
+
+def test_a_credential_of_weeks_notices_the_policy_that_comes_changes_is_damaged_and_goes(
+    start: Callable[[Scenario | str], Session],
+) -> None:
+    there = start("default")
+    there.tell("login")
+    done = there.python(WEEKS)
+    assert done.stdout.split() == [OURS, OTHER, "refused", OURS, "refused", OURS], done.stdout + done.stderr
+
+
+LEARNED = f"""
+import os, pathlib
+from azext_brokerauth import BrokerCredential
+from tests.tokens import claims_of
+credential = BrokerCredential()
+def ask():
+    print(claims_of(credential.get_token({VAULT!r}).token)["upn"], end=" ")
+ask()
+os.umask(0o22)
+pathlib.Path("/etc/brokerauth").mkdir(exist_ok=True)
+pathlib.Path({FILE!r}).write_text({PERSON!r})
+ask()
+credential.close()
+"""
+
+
+def test_a_credential_lets_an_account_that_it_learned_go_where_another_is_enforced_since(
+    start: Callable[[Scenario | str], Session],
+) -> None:
+    done = start(Scenario(accounts=(GRACE.username, ADA.username))).python(LEARNED)
+    assert done.stdout.split() == [GRACE.username, ADA.username], done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)

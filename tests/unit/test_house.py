@@ -79,7 +79,7 @@ def test_the_checks_have_their_names():
         *("platform", "msal", "pymsalruntime", "libraries", "runtime-locks"),
         *("user", "session-bus", "secret-service", "keyring", "keyring-unlocked", "keyring-write", "linux-broker"),
         *("windows-elevated", "windows-desktop", "device", "prt", "clock"),
-        *("system-file", "settings", "accounts", "az-cache", "redirect-uri"),
+        *("system-file", "settings", "accounts", "az-cache", "az-tokens", "redirect-uri"),
         *("broker", "token"),
     ]
 

@@ -64,6 +64,7 @@ CHECKS = (
     Check("settings", "Settings", settings.own_settings, needs=(policy_file_can_be_trusted,)),
     Check("accounts", "Settings", settings.accounts),
     Check("az-cache", "Settings", settings.az_cache, needs=(somebody_signed_in,)),
+    Check("az-tokens", "Settings", settings.az_tokens),
     Check("redirect-uri", "Settings", settings.redirect_uri, needs=_SERVED),
 )
 ONLINE = (

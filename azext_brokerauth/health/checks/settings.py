@@ -65,6 +65,27 @@ def az_cache(facts: Facts) -> Finding:
     return warned(text, tuple(again))
 
 
+def az_tokens(facts: Facts) -> Finding:
+    """Does az's cache hold tokens of broker sign-ins from a time before the settings wanted none there? az hands them
+    out until they expire, whatever the settings say."""
+    why = facts.own.settings.why_not_seed
+    if not why:
+        return passed("az's token cache may hold tokens, as for every sign-in to az")
+    try:
+        cached = facts.read_cache()
+    except UnreadableCacheError as error:
+        return skipped(str(error))
+    renewable = {entry.home_account_id for entry in cached if entry.kind == "refresh token"}
+    brokered = {entry.home_account_id for entry in cached if entry.source == "broker"} - renewable
+    left = [entry for entry in cached if entry.kind == "access token" and entry.home_account_id in brokered]
+    if not left:
+        return passed("az's token cache holds no token of a sign-in through the broker")
+    text = (
+        f"az's token cache holds {len(left)} token(s) from before, although {why}; our next command in az removes them"
+    )
+    return warned(text, run("az", "brokerauth", "list"))
+
+
 def redirect_uri(facts: Facts) -> Finding:
     """Which redirect URI does the application need? Whether it has it, only Entra can tell."""
     client_id = facts.own.settings.client_id

@@ -20,6 +20,7 @@ TAKEN = {
     "SignInRefusedError": (1, True, True, "AuthenticationError"),
     "SignInCanceledError": (1, True, False, "AuthenticationError"),
     "WrongAccountError": (1, True, False, "AuthenticationError"),
+    "PolicyRefusedError": (1, True, False, "AuthenticationError"),
     "BrokerFailedError": (1, True, True, "ClientRequestError"),
     "BrokerTimeoutError": (1, True, True, "AzureConnectionError"),
     "NotSignedInError": (3, True, False, "ResourceNotFoundError"),

@@ -20,11 +20,16 @@ def test_no_cache_has_no_sign_ins(tmp_path):
 def test_a_sign_in_is_read_without_its_secret(tmp_path):
     cache = {
         "RefreshToken": {"any": {"home_account_id": "a.t", "secret": "never shown"}},
+        "AccessToken": {"any": {"home_account_id": "b.t", "secret": "never shown"}},
         "Account": {"any": {"home_account_id": "b.t", "account_source": "broker"}},
     }
     (tmp_path / "msal_token_cache.json").write_text(json.dumps(cache))
     found = read_file(tmp_path)
-    assert found == [CachedSignIn("a.t", "refresh token"), CachedSignIn("b.t", "account", "broker")]
+    assert found == [
+        CachedSignIn("a.t", "refresh token"),
+        CachedSignIn("b.t", "access token"),
+        CachedSignIn("b.t", "account", "broker"),
+    ]
     assert "never shown" not in repr(found)
 
 

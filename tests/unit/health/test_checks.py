@@ -248,6 +248,32 @@ def test_an_older_sign_in_of_ours_in_azs_cache_is_warned_of(healthy, tmp_path, e
     assert list(found) == (["az-cache"] if warns else [])
 
 
+BROKERED = [CachedSignIn("a.t", "account", "broker"), CachedSignIn("a.t", "access token")]
+
+
+@pytest.mark.parametrize(
+    ("variables", "entries", "warns"),
+    [
+        ({}, BROKERED, ""),
+        ({"AZURE_BROKERAUTH_TOKEN_CACHE": "memory"}, BROKERED, "AZURE_BROKERAUTH_TOKEN_CACHE is memory"),
+        ({"AZURE_BROKERAUTH_SEED_AZ_CACHE": "no"}, BROKERED, "AZURE_BROKERAUTH_SEED_AZ_CACHE is false"),
+        ({"AZURE_BROKERAUTH_TOKEN_CACHE": "memory"}, BROKERED[:1], ""),
+        # A later sign-in by browser: az's own affair.
+        ({"AZURE_BROKERAUTH_TOKEN_CACHE": "memory"}, [*BROKERED, CachedSignIn("a.t", "refresh token")], ""),
+    ],
+)
+def test_tokens_in_azs_cache_from_before_a_setting_that_wants_none_there_are_found(
+    healthy, tmp_path, variables, entries, warns
+):
+    with_environ(healthy, AZURE_CONFIG_DIR=str(tmp_path), **variables)
+    found = problems(healthy, read_cache=lambda: entries)
+    assert list(found) == (["az-tokens"] if warns else [])
+    if warns:
+        assert "1 token(s)" in found["az-tokens"]["finding"]
+        assert warns in found["az-tokens"]["finding"]
+        assert commands(found["az-tokens"]) == ["az brokerauth list"]
+
+
 @pytest.mark.parametrize(
     ("name", "shown"), [("ada@contoso.com", "ada@contoso.com"), ("o'hara@contoso.com", "'o'\"'\"'hara@contoso.com'")]
 )

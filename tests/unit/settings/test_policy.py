@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from azext_brokerauth.errors import SignInRefusedError
+from azext_brokerauth.errors import SignInRefusedError, WrongAccountError
 from azext_brokerauth.errors.rendering import PLAIN, in_words
 from azext_brokerauth.models import Account, Token, TokenRequest, own
 from azext_brokerauth.settings import Settings, policy
@@ -59,6 +59,43 @@ def test_a_token_of_another_tenant_is_refused_and_the_file_is_named():
     policy.check_answer(ENFORCING, TOKEN)
     with pytest.raises(SignInRefusedError, match=FILE):
         policy.check_answer(ENFORCING, replace(TOKEN, tenant=OTHER))
+
+
+PERSON = Settings(
+    login_hint="Ada@contoso.com",
+    origins=(("login_hint", f"brokerauth.login_hint in {FILE}"),),
+    enforced=frozenset({"login_hint"}),
+)
+
+
+@pytest.mark.parametrize("name", ["grace@contoso.com", "ada@contoso.com.evil.example", "ada", ""])
+def test_a_token_of_another_account_is_refused_whoever_was_asked_for(name):
+    token = replace(TOKEN, account=replace(ACCOUNT, username=name))
+    with pytest.raises(WrongAccountError, match=FILE) as caught:
+        policy.check_answer(PERSON, token)
+    assert "brokerauth login --username Ada@contoso.com" in in_words(caught.value.remedies, PLAIN)
+    policy.check_answer(replace(PERSON, enforced=frozenset()), token)
+
+
+@pytest.mark.parametrize("name", ["ada@contoso.com", "ADA@CONTOSO.COM"])
+def test_the_enforced_account_is_the_same_in_any_case(name):
+    policy.check_answer(PERSON, replace(TOKEN, account=replace(ACCOUNT, username=name)))
+    policy.check_request(PERSON, replace(REQUEST, whose=name))
+
+
+@pytest.mark.parametrize("whose", ["grace@contoso.com", replace(ACCOUNT, username="grace@contoso.com")])
+def test_a_request_for_another_account_is_refused_and_the_file_is_named(whose):
+    with pytest.raises(SignInRefusedError, match=FILE):
+        policy.check_request(PERSON, replace(REQUEST, whose=whose))
+    policy.check_request(PERSON, REQUEST)  # nobody is named: the enforced one is asked for
+
+
+@pytest.mark.parametrize("what", ELSEWHERE)
+def test_no_sign_in_without_the_broker_makes_up_for_what_the_policy_refused(what):
+    request = replace(REQUEST, target=replace(REQUEST.target, **ELSEWHERE[what]))
+    with pytest.raises(SignInRefusedError) as caught:
+        policy.check_request(ENFORCING, request)
+    assert not caught.value.fallback_may_follow
 
 
 def test_whoever_signed_in_before_the_policy_came_is_told_to_sign_in_again():

@@ -219,6 +219,7 @@ def test_what_the_policy_does_not_enforce_is_a_default_below_the_users_file(envi
         ("authority", "login.microsoftonline.com", "login.microsoftonline.us", "https://login.microsoftonline.com/"),
         ("enable_broker_on_linux", "false", "true", "off"),
         ("silent_timeout", "30", "31", "30.0"),
+        ("login_hint", "Ada@contoso.com", "grace@contoso.com", "ada@contoso.com"),
     ],
 )
 def test_an_enforced_setting_cannot_be_changed_but_may_be_repeated(
@@ -267,6 +268,16 @@ def test_azs_own_switch_cannot_change_an_enforced_one(environ, policy):
         ("[brokerauth]\nallow_exec = no\nallow_exec = yes\n", "already exists"),
         ("[brokerauth]\ntenant_id = contoso.com\nenforced = tenant_id\n", "GUID"),
         ("[brokerauth]\ntenant_id = organizations\nenforced = tenant_id\n", "GUID"),
+        ("[brokerauth]\nlogin_hint =\n  enforced = login_hint\n", "line 3 is indented"),
+        ("[brokerauth]\nlogin_hint = ada\n\n\n\tenforced = login_hint\n", "line 5 is indented"),
+        ("[brokerauth]\nlogin_hint = ada\n# who\n enforced = login_hint\n", "line 4 is indented"),
+        ("[brokerauth]\n login_hint = ada\n enforced = login_hint\n", "line 2 is indented"),
+        ("[brokerauth] enforced = tenant_id\n", "line 1 must be [brokerauth] and nothing else"),
+        (f"[brokerauth]\renforced = tenant_id\rtenant_id = {'0' * 8}\n", "line 1"),
+        ("[brokerauth]\nlogin_hint = ada\renforced = login_hint\n", "line 2 has a character that cannot be seen"),
+        ("[brokerauth]\nlogin_hint = ada\u2028enforced = login_hint\n", "line 2 has a character that cannot be seen"),
+        ("[brokerauth]\n# who\u2028enforced = login_hint\n", "line 2 has a character that cannot be seen"),
+        ("\ufeff[brokerauth]\nallow_exec = no\n", "line 1 has a character that cannot be seen"),
     ],
 )
 def test_a_policy_file_with_a_mistake_is_never_half_applied(environ, policy, text, reason):
@@ -344,6 +355,59 @@ def test_reading_the_policy_leaves_nothing_open(environ, policy):
 
 def test_no_policy_file_is_no_policy(environ, tmp_path):
     assert load_with(tmp_path / "nowhere" / "config", environ).enforced == frozenset()
+
+
+def test_lines_that_end_as_on_windows_and_indented_remarks_are_fine(environ, policy):
+    path = policy("")
+    path.write_bytes(b"# fleet\r\n[brokerauth]\r\n\t; exec\r\nallow_exec = no\r\n\r\nenforced = allow_exec\r\n")
+    assert load_with(path, environ).enforced == {"allow_exec"}
+
+
+def test_settings_follow_the_policy_file_and_nothing_else(environ, policy):
+    user = write(environ, "[brokerauth]\nsilent_timeout = 9\n")
+    path = policy("[brokerauth]\nsilent_timeout = 7\nprompt_timeout = 70\n")
+    chosen = load_with(path, environ, {"tenant_id": TENANT})
+    assert chosen.now() is chosen
+    write(environ, "[brokerauth]\nsilent_timeout = 10\n")
+    environ["AZURE_BROKERAUTH_LOGIN_HINT"] = "grace@contoso.com"
+    policy(f"[brokerauth]\nprompt_timeout = 80\ntenant_id = {TENANT}\nenforced = tenant_id\n")
+    later = chosen.now()
+    assert (later.prompt_timeout, later.silent_timeout, later.login_hint) == (80.0, 9.0, "")
+    assert (later.tenant_id, later.enforced) == (TENANT, {"tenant_id"})
+    assert later.origin("silent_timeout") == f"brokerauth.silent_timeout in {user}"
+    assert later.now() is later
+    path.unlink()
+    assert later.now().enforced == frozenset()
+
+
+HARM = {
+    "it comes": lambda path: path.with_name("later").rename(path),
+    "it is damaged": lambda path: path.write_text("no\n"),
+    "others may write": lambda path: path.chmod(0o666),
+    "others may write to its directory": lambda path: path.parent.chmod(0o777),
+    "it is a link": lambda path: (path.rename(path.with_name("real")), path.symlink_to("real")),
+    "it is a pipe": lambda path: (path.unlink(), os.mkfifo(path, 0o644)),
+}
+
+
+@pytest.mark.parametrize("what", HARM)
+@pytest.mark.parametrize("was_there", [True, False])
+def test_a_policy_that_comes_or_is_damaged_later_is_as_one_that_was_so_from_the_start(environ, policy, what, was_there):
+    path = policy(f"[brokerauth]\ntenant_id = {TENANT}\nenforced = tenant_id\n")
+    path.rename(path.with_name("later"))
+    if was_there:
+        policy("[brokerauth]\nsilent_timeout = 7\n")
+    environ["AZURE_BROKERAUTH_TENANT_ID"] = "fabrikam.com"
+    chosen = load_with(path, environ)
+    if not was_there and what != "it comes":
+        path.with_name("later").rename(path)
+    HARM[what](path)
+    for _ in range(2):  # until it is right again
+        with pytest.raises(SettingsError, match=str(path.parent)) as later:
+            chosen.now()
+        with pytest.raises(SettingsError) as at_start:
+            load_with(path, environ)
+        assert str(later.value) == str(at_start.value)
 
 
 def test_memory_only_puts_nothing_into_azs_cache():

@@ -31,6 +31,40 @@ def test_msals_linux_flag_covers_wsl_too():
     assert eligibility(chosen, Machine(Kind.WSL2, "seen")) is BrokerFlag.LINUX
 
 
+REQUIRED = {
+    "require_broker": True,
+    "enforced": frozenset({"require_broker"}),
+    "origins": (
+        ("require_broker", "brokerauth.require_broker in /etc/brokerauth/config"),
+        ("enable_broker_on_wsl", "the environment variable AZURE_CORE_ENABLE_BROKER_ON_WSL"),
+        ("enable_broker_on_linux", "default"),
+    ),
+}
+
+
+def test_off_is_a_violation_where_the_policy_requires_the_broker():
+    obstacle = eligibility(Settings(enable_broker_on_wsl=False, **REQUIRED), Machine(Kind.WSL2, "seen"))
+    assert isinstance(obstacle, errors.SettingsError)
+    assert obstacle.attempted  # so that a chain stops
+    for said in ("AZURE_CORE_ENABLE_BROKER_ON_WSL", "/etc/brokerauth/config"):
+        assert said in str(obstacle)
+    assert "enable_broker_on_linux" not in str(obstacle)
+
+
+def test_off_is_the_choice_of_whoever_is_not_required_to_have_it_on():
+    machine = Machine(Kind.WSL2, "seen")
+    for changed in ({"require_broker": False}, {"enforced": frozenset()}):
+        chosen = Settings(enable_broker_on_wsl=False, **(REQUIRED | changed))
+        assert isinstance(eligibility(chosen, machine), errors.BrokerOffError)
+
+
+def test_a_required_broker_may_be_on_by_either_flag_and_is_nothing_outside_wsl():
+    chosen = Settings(enable_broker_on_wsl=False, enable_broker_on_linux=True, **REQUIRED)
+    assert eligibility(chosen, Machine(Kind.WSL2, "seen")) is BrokerFlag.LINUX
+    off = Settings(enable_broker_on_wsl=False, **REQUIRED)
+    assert isinstance(eligibility(off, Machine(Kind.LINUX, "seen")), errors.BrokerOffError)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.WSL2])
 def test_by_default_nothing_but_wsl_2_gets_the_broker(kind):
     obstacle = eligibility(Settings(), Machine(kind, "seen"))
