@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
+from azext_brokerauth import files
 from azext_brokerauth.errors import AGAIN, SettingsError
 from azext_brokerauth.models import Account, Remedies, filled, own, person, run
+from azext_brokerauth.redaction import know
 
 _VERSION = 1
+_DIRECTORY, _FILE, _LOCK = "brokerauth", "accounts.json", "accounts.lock"
+_PATIENCE, _PAUSE = 10.0, 0.05
+"""Seconds that another process may keep the lock, and between two looks at it."""
+
+_NOT_YOURS = person("Run it as the user whose that is, or name a directory of your own in AZURE_CONFIG_DIR.")
 
 
 @dataclass(frozen=True)
@@ -75,11 +82,13 @@ class AccountStore:
     """The records on disk: one file, 0600 in a directory of 0700, replaced as a whole.
 
     :param directory: az's configuration directory.
+    :keyword owner: the user ID whose they must be.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory / "brokerauth"
-        self._path = self._directory / "accounts.json"
+    def __init__(self, directory: Path, *, owner: int | None = None) -> None:
+        self._above = directory
+        self._owner = files.this_user() if owner is None else owner
+        self._path = directory / _DIRECTORY / _FILE
 
     def read(self) -> Records:
         """The records; none when nobody has signed in yet.
@@ -87,27 +96,12 @@ class AccountStore:
         :raises SettingsError: the file is another user's or damaged.
         """
         try:
-            with self._path.open(encoding="utf-8") as stream:
-                if hasattr(os, "getuid") and os.fstat(stream.fileno()).st_uid != os.getuid():
-                    raise SettingsError(f"{self._path} belongs to another user.", remedies=self._remove())
-                body = json.load(stream)
-            if body["version"] != _VERSION:
-                raise SettingsError(
-                    f"{self._path} was written by another version of brokerauth (format {body['version']}).",
-                    remedies=person("Use that version, or remove the file and sign in again."),
-                )
-            for fields in body["accounts"]:
-                if not all(isinstance(value, str) for value in fields.values()):
-                    raise TypeError("a field is not a text")
-            accounts = tuple(Account(**fields) for fields in body["accounts"])
-            return Records(accounts, str(body["current"]), tuple(map(str, body.get("signedInToAz", ()))))
+            with self._open() as directory:
+                return self._read(directory)
         except (FileNotFoundError, NotADirectoryError):
             return Records()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise SettingsError(
-                f"The account file {self._path} cannot be read: {type(error).__name__}: {error}.",
-                remedies=self._remove() + own("login"),
-            ) from error
+        except OSError as error:
+            raise self._unfit("read", error) from error
 
     def _remove(self) -> Remedies:
         return run("rm", "--", str(self._path), text="To remove the file,")
@@ -118,47 +112,80 @@ class AccountStore:
 
         :raises SettingsError: the file cannot be read or written.
         """
+        try:
+            with self._open(make=True) as directory, directory.lock_file(_LOCK) as lock:
+                self._wait_for(lock)
+                change = _Change(self._read_or_none(directory))
+                yield change
+                if change.after != change.before:
+                    directory.replace(_FILE, _encoded(change.after))
+        except OSError as error:
+            raise self._unfit("written", error) from error
+
+    def _open(self, make: bool = False) -> files.Directory:
+        return files.Directory(self._above, owner=self._owner, make=make, beneath=_DIRECTORY)
+
+    def _wait_for(self, lock: BinaryIO) -> None:
         # portalocker comes with az; no program that only reads needs it.
         import portalocker
 
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)
+                return
+            except portalocker.LockException as error:
+                if time.monotonic() > until:
+                    raise SettingsError(
+                        f"{self._path.with_name(_LOCK)} is locked by another process.", remedies=AGAIN
+                    ) from error
+            time.sleep(_PAUSE)
+
+    def _read_or_none(self, directory: files.Directory) -> Records:
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with portalocker.Lock(self._directory / "accounts.lock", mode="a", timeout=10):
-                os.chmod(self._directory / "accounts.lock", 0o600)
-                change = _Change(self.read())
-                yield change
-                if change.after != change.before:
-                    self._write(change.after)
-        except portalocker.LockException as error:
+            return self._read(directory)
+        except FileNotFoundError:
+            return Records()
+
+    def _read(self, directory: files.Directory) -> Records:
+        content = directory.read(_FILE)
+        try:
+            body = json.loads(content.decode())
+            if body["version"] != _VERSION:
+                raise SettingsError(
+                    f"{self._path} was written by another version of brokerauth (format {body['version']!r}).",
+                    remedies=person("Use that version, or remove the file and sign in again."),
+                )
+            for fields in body["accounts"]:
+                if not all(isinstance(value, str) for value in fields.values()):
+                    raise TypeError("a field is not a text")
+            accounts = tuple(Account(**fields) for fields in body["accounts"])
+            know(*(account.username for account in accounts))
+            return Records(accounts, str(body["current"]), tuple(map(str, body.get("signedInToAz", ()))))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SettingsError(
-                f"{self._directory / 'accounts.lock'} is locked by another process.", remedies=AGAIN
-            ) from error
-        except OSError as error:
-            raise SettingsError(
-                f"The account file {self._path} cannot be written: {error.strerror}.",
-                remedies=filled(
-                    person("See that you own {directory} and that its disk has room."), directory=str(self._directory)
-                ),
+                f"The account file {self._path} cannot be read: {type(error).__name__}: {error}.",
+                remedies=self._remove() + own("login"),
             ) from error
 
-    def _write(self, records: Records) -> None:
-        body = {
-            "version": _VERSION,
-            "current": records.current,
-            "signedInToAz": records.signed_in_to_az,
-            "accounts": [asdict(account) for account in records.accounts],
-        }
-        # mkstemp makes the file 0600.
-        descriptor, name = tempfile.mkstemp(dir=self._directory, prefix=".accounts-")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump(body, stream, indent=1)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(name, self._path)
-        except BaseException:
-            os.unlink(name)
-            raise
+    def _unfit(self, done: str, error: OSError) -> SettingsError:
+        if isinstance(error, files.UnfitFileError):
+            remedies = _NOT_YOURS if error.is_others else run("rm", "--", str(error.filename))
+            return SettingsError(f"{error.filename} cannot be used: {error.strerror}.", remedies=remedies)
+        remedies = filled(
+            person("See that you own {directory} and that its disk has room."), directory=str(self._path.parent)
+        )
+        return SettingsError(f"The account file {self._path} cannot be {done}: {error.strerror}.", remedies=remedies)
+
+
+def _encoded(records: Records) -> bytes:
+    body = {
+        "version": _VERSION,
+        "current": records.current,
+        "signedInToAz": records.signed_in_to_az,
+        "accounts": [asdict(account) for account in records.accounts],
+    }
+    return json.dumps(body, indent=1).encode()
 
 
 @dataclass

@@ -11,6 +11,7 @@ from knack.commands import CLICommandsLoader, CommandGroup
 from knack.events import EVENT_CLI_SUCCESSFUL_EXECUTE, EVENT_INVOKER_TRANSFORM_RESULT
 
 from azext_brokerauth import _help, _params, output
+from azext_brokerauth.terminal.streams import settle, written
 
 _OPERATIONS = "azext_brokerauth.custom#{}"
 _AZ_OPERATIONS = "azext_brokerauth.azcli.{}"
@@ -28,14 +29,15 @@ def register(add: Callable[..., None]) -> None:
 
     :param add: takes the command's name, the function's name and knack's options for a command.
     """
-    add("login", "login", table_transformer=output.account_row)
+    shown = output.shown
+    add("login", "login", table_transformer=shown(output.account_row))
     add("logout", "logout", confirmation="This signs the account out for every tool that uses brokerauth. Continue?")
-    add("list", "list_accounts", table_transformer=output.account_rows)
-    add("show", "show_account", table_transformer=output.account_row)
+    add("list", "list_accounts", table_transformer=shown(output.account_rows))
+    add("show", "show_account", table_transformer=shown(output.account_row))
     add("set", "set_account")
-    add("get-access-token", "get_access_token", table_transformer=output.access_token_row)
-    add("inspect-token", "inspect_token", table_transformer=output.token_facts_rows)
-    add("list-settings", "list_settings", table_transformer=output.settings_rows)
+    add("get-access-token", "get_access_token", table_transformer=shown(output.access_token_row))
+    add("inspect-token", "inspect_token", table_transformer=shown(output.token_facts_rows))
+    add("list-settings", "list_settings", table_transformer=shown(output.settings_rows))
     add("check-health", "check_health", table_transformer=_health_rows)
 
 
@@ -45,8 +47,12 @@ def _health_rows(report: dict[str, Any]) -> list[dict[str, str]]:
     return to_rows(report, coloured=sys.stdout.isatty() and sys.stderr.isatty() and "NO_COLOR" not in os.environ)
 
 
-def _finish_check_health(cli: Any) -> None:
-    """After check-health: write its remedies below the table, and set the exit code."""
+def _finish(cli: Any, ours: str = "") -> None:
+    """After check-health: write its remedies below the table, and set the exit code. In az, after any command of ours:
+    see that what it printed is written; :mod:`azext_brokerauth.__main__` does so elsewhere.
+
+    :param ours: in az, the word before our commands.
+    """
     reports: list[dict[str, Any]] = []
 
     def keep(cli: Any, event_data: dict[str, Any], **_: Any) -> None:
@@ -55,13 +61,17 @@ def _finish_check_health(cli: Any) -> None:
             reports.append(event_data["result"])
 
     def end(cli: Any, result: Any, **_: Any) -> None:
+        code = 0
         for report in reports:
             if cli.invocation.data["output"] == "table" and not result.is_query_active:
                 from azext_brokerauth.health.report import to_block
 
                 cli.out_file.write(to_block(report))
-            if not report["healthy"]:
-                sys.exit(1)
+            code = code if report["healthy"] else 1
+        if ours and cli.invocation and cli.invocation.data["command_string"].startswith(ours):
+            code = written(code)
+        if code:
+            sys.exit(code)
 
     cli.register_event(EVENT_INVOKER_TRANSFORM_RESULT, keep)
     cli.register_event(EVENT_CLI_SUCCESSFUL_EXECUTE, end)
@@ -73,7 +83,7 @@ class PlainCommandsLoader(CLICommandsLoader):  # type: ignore[misc]
     def load_command_table(self, args: list[str]) -> Any:
         """Register the commands, as knack asks for it."""
         _help.load("brokerauth", group="")
-        _finish_check_health(self.cli_ctx)
+        _finish(self.cli_ctx)
         with CommandGroup(self, "", _OPERATIONS) as group:
             register(group.command)
         return super().load_command_table(args)
@@ -107,7 +117,7 @@ def az_commands_loader() -> type:
             # az's own records are az's; ours, and those of MSAL that our facade causes, are not for it to show.
             redact_logs("azext_brokerauth", "cli.azext_brokerauth", "msal")
             HOOK.prepare()
-            _finish_check_health(self.cli_ctx)
+            _finish(self.cli_ctx, "brokerauth ")
             in_az = CliCommandType(operations_tmpl=_AZ_OPERATIONS, exception_handler=raise_as_az_error)
             with self.command_group("brokerauth") as group:
 
@@ -123,6 +133,7 @@ def az_commands_loader() -> type:
             with self.command_group("account") as group:
                 group.custom_command("show-broker", "state#show_broker", custom_command_type=in_az)
             if args and args[0] == "brokerauth":
+                settle()
                 end_on_signals()
                 from azext_brokerauth.azcli import signin
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from azext_brokerauth.printable import is_printable
+
 SHARED_TENANTS = ("organizations", "common", "consumers")
 """Tenants that stand for many; the account decides which one
 (https://learn.microsoft.com/entra/identity-platform/msal-client-application-configuration#authority)."""
@@ -31,7 +33,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Account:
-    """Who signed in. Nothing in it is secret.
+    """Who signed in. Nothing in it is secret, and all of it can be shown on a terminal as it is.
 
     :param username: the user principal name, as Entra spells it.
     :param home_account_id: ``<object ID>.<tenant ID>`` in the home tenant: one per person.
@@ -47,6 +49,11 @@ class Account:
     tenant: str
     client_id: str
     authority: str
+
+    def __post_init__(self) -> None:
+        """:raises ValueError: a field holds what no terminal can show, and so no name or ID has."""
+        if not all(map(is_printable, vars(self).values())):
+            raise ValueError("an account has characters that cannot be shown")
 
     @property
     def target(self) -> Target:

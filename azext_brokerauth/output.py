@@ -5,13 +5,33 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
+
+from azext_brokerauth.printable import printable
 
 if TYPE_CHECKING:
     from azext_brokerauth.accounts import Records
     from azext_brokerauth.models import Account, Token
     from azext_brokerauth.settings import Settings
+
+
+def shown(to_rows: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A table's rows, with nothing in them that a terminal would obey: JSON escapes that, and tables do not.
+
+    :param to_rows: makes a row, or a list of rows, of what a command returned.
+    """
+
+    def rows(result: Any) -> Any:
+        made = to_rows(result)
+        return [_shown_row(row) for row in made] if isinstance(made, list) else _shown_row(made)
+
+    return rows
+
+
+def _shown_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: printable(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
 
 
 def account_facts(account: Account, records: Records) -> dict[str, Any]:

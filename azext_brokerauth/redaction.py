@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import re
 
+from azext_brokerauth.people import People
+from azext_brokerauth.printable import printable
+
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,4}")
 _NAMED = re.compile(
     # "code" alone is also a word of error messages ("Error code: 0"), so it counts only as a parameter or a key.
@@ -16,8 +19,13 @@ _RUN = re.compile(r"[A-Za-z0-9_.~+*!$-]+=*")
 _LONG = re.compile(r"[A-Za-z0-9_-]{48}")
 """Refresh tokens, authorization codes and keys have no common form, but they are the only unbroken runs this long:
 a GUID has 36 characters, and paths and URLs are broken by slashes."""
-_MAYBE_USER = re.compile(r"[\w.%+'#!^~@-]+")
-_USER = re.compile(r"(?:@|%40)[\w-]+\.[\w-]")
+_ACCOUNTS = People()
+"""Whose names this process has met."""
+
+
+def know(*names: str) -> None:
+    """From now on, take these user names out too: not all have a form by which they could be told."""
+    _ACCOUNTS.add(*names)
 
 
 def redact(text: str, *, personal: bool = True) -> str:
@@ -25,7 +33,7 @@ def redact(text: str, *, personal: bool = True) -> str:
     text = _JWT.sub("<token>", text)
     text = _NAMED.sub(r"\1<redacted>", text)
     text = _RUN.sub(lambda run: "<redacted>" if _LONG.search(run[0]) else run[0], text)
-    return _MAYBE_USER.sub(_without_user, text) if personal else text
+    return _ACCOUNTS.hide(text, lambda _: "<user>") if personal else text
 
 
 class Redacting(logging.Filter):
@@ -42,11 +50,13 @@ class Redacting(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Redact the record, and let it pass."""
         if not self._filters or any(ours.filter(record) for ours in self._filters):
-            record.msg = redact(record.getMessage(), personal=record.levelno < logging.WARNING)
+            said = redact(record.getMessage(), personal=record.levelno < logging.WARNING)
+            record.msg = printable(said, lines=True)
             record.args = None
             if record.exc_info:
                 # What a formatter would make of it, at the only place where it can still be redacted.
-                record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+                trace = redact(logging.Formatter().formatException(record.exc_info))
+                record.exc_text = printable(trace, lines=True)
         return True
 
 
@@ -58,10 +68,3 @@ def redact_logs(*names: str) -> None:
     for logger in (logging.getLogger(), logging.getLogger("cli")):
         for handler in logger.handlers:
             handler.addFilter(Redacting(*names))
-
-
-def _without_user(word: re.Match[str]) -> str:
-    if not _USER.search(word[0]):
-        return word[0]
-    name = word[0].strip("'.!")
-    return word[0].replace(name, "<user>")

@@ -6,13 +6,12 @@ import os
 import shlex
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from knack.log import get_logger
 
-from azext_brokerauth import errors, sign_in
+from azext_brokerauth import errors, files, sign_in
 from azext_brokerauth.models import own, person
 
 _LOGGER = get_logger(__name__)
@@ -33,8 +32,8 @@ def enable_az(directory: str | None = None) -> dict[str, Any]:
         )
     stock = _first_az(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, _script())
+        with files.Directory(path.parent, make=True) as into:
+            into.replace(path.name, _script().encode(), 0o755)
     except OSError as error:
         raise errors.SettingsError(
             f"{path} cannot be written: {error.strerror}.", remedies=person("Name another.")
@@ -58,7 +57,8 @@ def disable_az(directory: str | None = None) -> dict[str, Any]:
     if not _is_ours(path):
         raise errors.InvalidInputError(f"{path} was not made by az brokerauth enable-az. Nothing was changed.")
     try:
-        path.unlink()
+        with files.Directory(path.parent) as where:
+            where.remove(path.name)
     except OSError as error:
         raise errors.SettingsError(f"{path} cannot be removed: {error.strerror}.") from error
     return {"path": str(path), "removed": True}
@@ -93,7 +93,7 @@ def _path(directory: str | None) -> Path:
 
 def _is_ours(path: Path) -> bool:
     try:
-        return path.is_file() and _MARK in path.read_text(encoding="utf-8", errors="replace")[:200]
+        return _MARK.encode() in files.read_beyond_links(path)[:200]
     except OSError:
         return False
 
@@ -114,15 +114,3 @@ def _script() -> str:
         f'[ -f {launcher} ] && exec {python} -I {launcher} "$@"\n'
         f'exec {python} -Im azure.cli "$@"\n'
     )
-
-
-def _write(path: Path, text: str) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".az-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.chmod(name, 0o755)  # noqa: S103  (a program, as all in that directory)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

@@ -9,6 +9,7 @@ from azure.cli.core import azclierror
 from azext_brokerauth.errors import BrokerAuthError
 from azext_brokerauth.errors.rendering import AZ, in_words
 from azext_brokerauth.models import Remedies
+from azext_brokerauth.printable import printable
 
 
 def az_error(error: BrokerAuthError, remedies: Remedies | None = None) -> azclierror.AzCLIError:
@@ -18,7 +19,8 @@ def az_error(error: BrokerAuthError, remedies: Remedies | None = None) -> azclie
     """
     advice = in_words(error.remedies if remedies is None else remedies, AZ)
     kind: type[azclierror.AzCLIError] = getattr(azclierror, error.az_class)
-    return kind(str(error), recommendation=advice or None)
+    # az prints both as they are.
+    return kind(printable(str(error), lines=True), recommendation=printable(advice, lines=True) or None)
 
 
 def raise_as_az_error(error: Exception) -> NoReturn:

@@ -28,7 +28,7 @@ def fork(parent: int, requests: int, answers: int) -> None:
     :param answers: descriptor of the pipe for answers, which the guard must not keep open.
     """
     told, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    signal.signal(signal.SIGTERM, lambda *_: None)
     worker = os.fork()
     if worker == 0:
         os.close(told)

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from azext_brokerauth.errors.troubles import Trouble
 from azext_brokerauth.models import BrokerFlag, Token, TokenRequest
+from azext_brokerauth.redaction import know
 
 MAX_LINE = 1 << 20
 """Bytes a line may have, its newline included. A token with hundreds of group claims has some tens of kilobytes."""
@@ -145,6 +146,7 @@ def encode(number: int, message: Message) -> bytes:
 
     :raises MessageError: the line would be longer than :data:`MAX_LINE`.
     """
+    know(*_named(message))
     body = {"number": number, "type": type(message).__name__, "message": asdict(message)}
     line = json.dumps(body, default=lambda value: value.value, separators=(",", ":")).encode() + b"\n"
     if len(line) > MAX_LINE:
@@ -170,9 +172,20 @@ def decode(line: bytes) -> tuple[int, Message]:
     """
     try:
         body = json.loads(line)
-        return _typed(int, body["number"]), _typed(_TYPES[body["type"]], body["message"])
+        message: Message = _typed(_TYPES[body["type"]], body["message"])
+        know(*_named(message))
+        return _typed(int, body["number"]), message
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise MessageError(f"a line of {len(line)} bytes is not a message ({type(error).__name__})") from None
+
+
+def _named(message: Message) -> tuple[str, ...]:
+    """Whom a message names: both sides learn here whom their logs must not name."""
+    if isinstance(message, Ask):
+        return (message.request.username,)
+    if isinstance(message, Answer):
+        return (message.token.account.username,)
+    return message.usernames if isinstance(message, Done) else ()
 
 
 def _typed(kind: Any, value: Any) -> Any:

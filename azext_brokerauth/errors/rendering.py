@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from azext_brokerauth.models import OWN, By, Remedy
+from azext_brokerauth.printable import is_printable, printable
 
 _OPTIONS = {
     name: name for name in ("--tenant", "--username", "--client-id", "--scope", "--fallback", "--timeout", "--pop")
@@ -52,8 +53,21 @@ def command_line(remedy: Remedy, host: Host) -> str:
         return words[2]  # it is read at a shell's prompt
     if remedy.by is By.WINDOWS:
         # PowerShell takes a single-quoted word as it stands (about_Quoting_Rules).
-        return " ".join(word if _is_plain(word) else f"'{_POWERSHELL_QUOTE.sub(_TWICE, word)}'" for word in words)
-    return shlex.join(words)
+        return " ".join(map(_for_powershell, words))
+    return " ".join(map(_for_bash, words))
+
+
+def _for_powershell(word: str) -> str:
+    return word if _is_plain(word) else f"'{_POWERSHELL_QUOTE.sub(_TWICE, printable(word))}'"
+
+
+def _for_bash(word: str) -> str:
+    if is_printable(word):
+        return shlex.quote(word)
+    # A name with a line feed or an escape is to be read, pasted and understood as what it is
+    # (https://www.gnu.org/software/bash/manual/html_node/ANSI_002dC-Quoting.html).
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{printable(escaped)}'"
 
 
 def text_of(remedy: Remedy, host: Host) -> str:

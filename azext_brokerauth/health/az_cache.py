@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from azext_brokerauth import files
+
+_LONGEST = 1 << 26
+"""Bytes of the largest token cache that is read: az keeps every token that it ever got."""
+
 
 @dataclass(frozen=True)
 class CachedSignIn:
@@ -14,11 +19,15 @@ class CachedSignIn:
 
     :param kind: ``refresh token``, ``access token`` or ``account``.
     :param source: an account's ``account_source``; the broker's is ``broker``.
+    :param username: an account's; empty for a token.
+    :param local_account_id: likewise.
     """
 
     home_account_id: str
     kind: str
     source: str = ""
+    username: str = ""
+    local_account_id: str = ""
 
 
 class UnreadableCacheError(Exception):
@@ -35,7 +44,7 @@ def read_file(directory: Path) -> list[CachedSignIn]:
     if (directory / "msal_token_cache.bin").exists() and not path.exists():
         raise UnreadableCacheError("az's token cache is encrypted; run this in az: az brokerauth check-health")
     try:
-        return read_text(path.read_text(encoding="utf-8"))
+        return read_text(files.read_beyond_links(path, _LONGEST).decode())
     except FileNotFoundError:
         return []
     except (OSError, ValueError, RecursionError) as error:
@@ -54,7 +63,11 @@ def read_text(text: str) -> list[CachedSignIn]:
     if not isinstance(cache, dict):
         raise UnreadableCacheError("az's token cache is no JSON object")
     return [
-        CachedSignIn(str(entry.get("home_account_id") or ""), kind, str(entry.get("account_source") or ""))
+        CachedSignIn(
+            kind=kind,
+            source=str(entry.get("account_source") or ""),
+            **{name: str(entry.get(name) or "") for name in ("home_account_id", "username", "local_account_id")},
+        )
         for section, kind in (
             ("RefreshToken", "refresh token"),
             ("AccessToken", "access token"),

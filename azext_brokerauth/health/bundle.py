@@ -2,67 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
+import io
 import json
 import logging
 import os
 import platform
-import re
-import secrets
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from knack.log import get_logger
 
+from azext_brokerauth import files
 from azext_brokerauth.errors import InvalidInputError
 from azext_brokerauth.health.facts import Facts
+from azext_brokerauth.health.names import Names, names_of
 from azext_brokerauth.health.probe import Probe
 from azext_brokerauth.models import person
 from azext_brokerauth.redaction import redact
 
 _LOGGER = get_logger(__name__)
 _PACKAGES = ("brokerauth", "msal", "pymsalruntime", "azure-cli", "knack", "azure-core", "azure-identity", "jeepney")
-_PERSON = re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_FIXED = frozenset(["schemaVersion", "version", "machine", "id", "group", "severity", "shell"])
+"""Fields of the report with values of ours, which a user may be called like."""
 CONTENTS = {
     "report.json": "the findings of check-health",
     "versions.json": "versions of the packages, Python and the kernel",
     "settings.json": "the settings in force, and where each came from",
     "log.txt": "the log of one try of the broker, without tokens",
 }
-
-
-@dataclass
-class Names:
-    """Replaces what names a person by a hash, the same one for the same name within one archive.
-
-    :param known: names and IDs that have no form of their own.
-    """
-
-    known: frozenset[str]
-    _salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
-
-    def hide(self, text: str) -> str:
-        """The text with a hash for each name."""
-        text = _PERSON.sub(lambda found: self._hash(found[0]), text)
-        for name in sorted(self.known, key=len, reverse=True):
-            text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", self._hash(name), text, flags=re.IGNORECASE)
-        return text
-
-    def _hash(self, name: str) -> str:
-        # The salt is forgotten: whoever knows a name cannot look for it.
-        return f"<person {hashlib.sha256(self._salt + name.lower().encode()).hexdigest()[:10]}>"
-
-
-def names_of(facts: Facts) -> Names:
-    """Everybody who could be named: those signed in, and this user's name and home directory."""
-    known = {Path(os.path.expanduser("~")).name, facts.probe.environ.get("USER", "")} - {"root"}
-    for account in facts.own.records.accounts:
-        known |= {account.local_account_id, account.home_account_id, account.home_account_id.partition(".")[0]}
-    return Names(frozenset(name for name in known if len(name) > 2))
 
 
 def check(path: Path) -> None:
@@ -88,31 +58,43 @@ def write(path: Path, report: Mapping[str, Any], log: str, facts: Facts, with_na
     :raises InvalidInputError: it cannot be written.
     """
     chosen = facts.own.settings
+    values = {name: {"value": getattr(chosen, name), "origin": origin} for name, origin in chosen.origins}
+    names = None if with_names else names_of(facts)
+    # Before anything becomes JSON, which spells many a letter in another way.
     texts = {
-        "report.json": json.dumps(report, indent=1),
-        "versions.json": json.dumps(versions(facts.probe), indent=1),
-        "settings.json": json.dumps(
-            {name: {"value": getattr(chosen, name), "origin": origin} for name, origin in chosen.origins},
-            indent=1,
-        ),
-        "log.txt": log,
+        "report.json": json.dumps(_safe(report, names), indent=1),
+        "versions.json": json.dumps(_safe(versions(facts.probe), names), indent=1),
+        "settings.json": json.dumps(_safe(values, names), indent=1),
+        "log.txt": str(_safe(log, names)),
     }
-    hide = (lambda text: text) if with_names else names_of(facts).hide
     people = "as they are" if with_names else "hashed"
     held = "".join(f"\n  {name}: {CONTENTS[name]}" for name in texts)
     _LOGGER.warning("Writing %s, with names and IDs of people %s:%s", path, people, held)
     try:
-        # Exclusive: whatever appeared there meanwhile stays as it is.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, text in texts.items():
-                    archive.writestr(name, hide(redact(text, personal=False)))
-        except BaseException:
-            os.unlink(path)
-            raise
+        with files.Directory(path.parent) as directory:
+            # Whatever appeared there meanwhile stays as it is.
+            directory.create(path.name, _zipped(texts))
     except OSError as error:
         raise InvalidInputError(f"--bundle: {path} cannot be written: {error.strerror}.") from error
+
+
+def _zipped(texts: Mapping[str, str]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in texts.items():
+            archive.writestr(name, text.encode(errors="replace"))
+    return stream.getvalue()
+
+
+def _safe(value: Any, names: Names | None) -> Any:
+    """A value of JSON without secrets and, where there are ``names``, with nobody's name. Names of fields stay."""
+    if isinstance(value, str):
+        # Secrets first: a name can be a part of one.
+        text = redact(value, personal=False)
+        return names.hide(text) if names else text
+    if isinstance(value, Mapping):
+        return {name: each if name in _FIXED else _safe(each, names) for name, each in value.items()}
+    return [_safe(each, names) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def versions(probe: Probe) -> dict[str, str]:

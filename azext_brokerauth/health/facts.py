@@ -230,6 +230,8 @@ class Facts:
         self.own = Own(probe, self.linux)
         self.read_cache = read_cache or partial(az_cache.read_file, self.own.directory)
         self._try_broker = try_broker
+        self.tried: Attempt | None = None
+        """The try of the broker, where there has been one (:attr:`attempt` makes it)."""
 
     @property
     def on_linux(self) -> bool:
@@ -249,4 +251,5 @@ class Facts:
     @once
     def attempt(self) -> Attempt:
         """How one try of the broker ended."""
-        return self._try_broker(self.own.settings, self.linux.machine, self.own.records.find())
+        self.tried = self._try_broker(self.own.settings, self.linux.machine, self.own.records.find())
+        return self.tried

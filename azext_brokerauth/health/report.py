@@ -20,6 +20,7 @@ from azext_brokerauth.health.finding import Check, Finding, Severity
 from azext_brokerauth.health.probe import Probe
 from azext_brokerauth.health.remedies import RESTART
 from azext_brokerauth.models import By, Remedy, person
+from azext_brokerauth.printable import printable
 
 SCHEMA_VERSION = 1
 """Raised when a field of the report goes or changes its meaning; a new field leaves it as it is."""
@@ -156,7 +157,7 @@ def to_rows(report: Mapping[str, Any], coloured: bool) -> list[dict[str, str]]:
         if coloured:
             mark = f"\x1b[{colour}m{mark}\x1b[0m"
         group, last = ("" if check["group"] == last else check["group"]), check["group"]
-        rows.append({"Group": group, "Result": mark, "Check": check["id"], "Finding": check["finding"]})
+        rows.append({"Group": group, "Result": mark, "Check": check["id"], "Finding": printable(check["finding"])})
     return rows
 
 
@@ -170,5 +171,7 @@ def to_block(report: Mapping[str, Any]) -> str:
         if shell != last:
             lines.append(f"# {_SHELLS[shell]}:")
             last = shell
-        lines.append(remedy["command"] if shell == "bash" else f"#   {remedy['command']}")
+        # A command has spelt such characters already; a sentence must not become two lines.
+        command = printable(remedy["command"])
+        lines.append(command if shell == "bash" else f"#   {command}")
     return "\n".join(lines) + "\n"

@@ -11,7 +11,7 @@ from azext_brokerauth.settings.schema import (
     client,
     tenant,
 )
-from azext_brokerauth.settings.sources import ENVIRONMENT_PREFIX, check, config_directory, load
+from azext_brokerauth.settings.sources import ENVIRONMENT_PREFIX, check, config_directory, hints, load
 
 __all__ = [
     "AZURE_CLI_CLIENT_ID",
@@ -27,6 +27,7 @@ __all__ = [
     "check",
     "client",
     "config_directory",
+    "hints",
     "load",
     "tenant",
 ]

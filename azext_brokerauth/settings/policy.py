@@ -5,11 +5,11 @@ from __future__ import annotations
 import configparser
 import errno
 import os
-import stat
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from azext_brokerauth import files
 from azext_brokerauth.errors import PolicyRefusedError, SettingsError, SignInRefusedError, WrongAccountError
 from azext_brokerauth.models import BrokerFlag, Remedies, Target, Token, TokenRequest, own, person
 from azext_brokerauth.settings.schema import SETTINGS, Settings
@@ -114,28 +114,15 @@ def _read_guarded(path: Path, owner: int) -> str | None:
     if os.name != "posix":
         return None
     try:
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            _check_owner(path.parent, os.fstat(directory), owner)
-            # Without O_NONBLOCK, a pipe of that name would block us.
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            descriptor = os.open(path.name, flags, dir_fd=directory)
-        finally:
-            os.close(directory)
-        with os.fdopen(descriptor, "rb") as stream:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise _unfit(path, "it is not a file")
-            _check_owner(path, found, owner)
-            return stream.read().decode()
+        above, name = path.parent.parent, path.parent.name
+        with files.Directory(above, owner=owner, beneath=name, alone=True) as directory:
+            return directory.read(path.name).decode()
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:
         raise _unfit(path, str(error)) from error
     except OSError as error:
-        # A symbolic link is ELOOP for a file, and ENOTDIR for a directory.
-        reason = "it is a symbolic link" if path.is_symlink() or path.parent.is_symlink() else error.strerror
-        raise _unfit(path, str(reason)) from error
+        raise _unfit(Path(error.filename or path), str(error.strerror)) from error
 
 
 def _check_lines(path: Path, text: str) -> None:
@@ -158,13 +145,6 @@ def _check_lines(path: Path, text: str) -> None:
             reason = "has a character that cannot be seen"
         if reason:
             raise _unfit(path, f"line {number} {reason}: {line.strip()!r}")
-
-
-def _check_owner(path: Path, found: os.stat_result, owner: int) -> None:
-    if found.st_uid != owner:
-        raise _unfit(path, "it does not belong to root" if owner == 0 else f"it does not belong to user {owner}")
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _unfit(path, "others than its owner can write to it")
 
 
 def _unfit(path: Path, reason: str) -> SettingsError:

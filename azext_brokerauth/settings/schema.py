@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from azext_brokerauth import clouds
 from azext_brokerauth.models import Target
+from azext_brokerauth.printable import is_printable
 
 AZURE_CLI_CLIENT_ID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The public client that az and azure-identity both sign in to."""
@@ -54,7 +55,10 @@ def authority_host(raw: object) -> str:
 
 
 def _text(raw: object) -> str:
-    return str(raw).strip()
+    text = str(raw).strip()
+    if not is_printable(text):
+        raise ValueError("it has characters that cannot be shown")
+    return text
 
 
 def _boolean(raw: object) -> bool:

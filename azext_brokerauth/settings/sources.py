@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
+import io
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from azext_brokerauth import files
 from azext_brokerauth.errors import BrokerAuthError, InvalidInputError, SettingsError
 from azext_brokerauth.models import person, run
+from azext_brokerauth.redaction import know
 from azext_brokerauth.settings import policy
 from azext_brokerauth.settings.policy import LEAVE_IT_OUT, POLICY_FILE, SECTION
 from azext_brokerauth.settings.schema import SETTINGS, Settings
 
 ENVIRONMENT_PREFIX = "AZURE_BROKERAUTH_"
+_HINT = "login_hint"
 
 
 def config_directory(environ: Mapping[str, str] | None = None) -> Path:
@@ -62,6 +67,16 @@ def check(arguments: Mapping[str, object]) -> None:
     _combine(_from_arguments(arguments, {}))
 
 
+def hints(environ: Mapping[str, str], policy_file: Path = POLICY_FILE) -> list[str]:
+    """Whom the files and the environment name as ``login_hint``, whether it counts or not; a file that cannot be read
+    names nobody."""
+    found = [environ.get(ENVIRONMENT_PREFIX + _HINT.upper())]
+    for path in (config_directory(environ) / "config", policy_file):
+        with contextlib.suppress(BrokerAuthError):
+            found.append(_read(path).get(SECTION, {}).get(_HINT))
+    return [hint for hint in found if hint]
+
+
 @dataclass(frozen=True)
 class _Given:
     name: str
@@ -105,6 +120,8 @@ def _combine(given: Iterable[_Given], enforced: Collection[str] = ()) -> Setting
     values: dict[str, Any] = {}
     origins = dict.fromkeys(SETTINGS, "default")
     for item in given:
+        if item.name == _HINT:
+            know(str(item.raw))
         try:
             value = SETTINGS[item.name].convert(item.raw)
         except ValueError as problem:
@@ -159,8 +176,8 @@ def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
     # az's own files: knack reads them with configparser too, without interpolation.
     parser = configparser.RawConfigParser()
     try:
-        with path.open(encoding="utf-8") as stream:
-            parser.read_file(stream)
+        content = files.read_beyond_links(path)
+        parser.read_file(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"), str(path))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError, configparser.Error) as error:

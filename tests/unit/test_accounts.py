@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import socket
 import tempfile
 import threading
 from dataclasses import asdict, replace
@@ -145,14 +146,108 @@ def test_a_file_of_another_version_is_left_alone(store, tmp_path):
         store.read()
 
 
-def test_a_file_of_another_user_is_refused(store, tmp_path, monkeypatch):
+def test_records_of_another_user_are_refused(store, tmp_path):
     save(store, Records().with_account(ADA))
-    monkeypatch.setattr(os, "getuid", lambda: 12345)
-    with pytest.raises(SettingsError, match="another user") as caught:
+    as_another = AccountStore(tmp_path, owner=os.geteuid() + 1)
+    with pytest.raises(SettingsError, match=f"does not belong to user {os.geteuid() + 1}") as caught:
+        as_another.read()
+    assert "rm" not in in_words(caught.value.remedies, AZ)
+    with pytest.raises(SettingsError, match=f"does not belong to user {os.geteuid() + 1}"):
+        save(as_another, Records())
+
+
+def theirs(path):
+    """Make a path another user's, or where only root could do that, say who this user has to be for it."""
+    if os.geteuid() != 0:
+        return os.geteuid() + 1
+    os.chown(path, 1234, 1234, follow_symlinks=False)
+    return 0
+
+
+def test_nothing_is_made_in_the_directory_of_another_user(tmp_path):
+    (tmp_path / "theirs").mkdir()
+    store = AccountStore(tmp_path / "theirs", owner=theirs(tmp_path / "theirs"))
+    assert store.read() == Records()
+    with pytest.raises(SettingsError, match="the directory above it belongs to another user"):
+        save(store, Records())
+    assert list((tmp_path / "theirs").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["accounts.json", "accounts.lock"])
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path, elsewhere: path.symlink_to(elsewhere / "file"), "it is a symbolic link"),
+        (lambda path, elsewhere: path.symlink_to(elsewhere / "absent"), "it is a symbolic link"),
+        (lambda path, elsewhere: os.mkfifo(path), "it is not a file"),
+        (lambda path, elsewhere: path.mkdir(), "it is not a file"),
+        (lambda path, elsewhere: bound(path), "it is not a file"),
+    ],
+    ids=["link", "dangling link", "pipe", "directory", "socket"],
+)
+def test_what_is_planted_in_place_of_a_file_is_named_and_left_alone(store, tmp_path, name, make, reason):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").write_text("{}")
+    (elsewhere / "file").chmod(0o644)
+    (tmp_path / "brokerauth").mkdir(0o700)
+    path = tmp_path / "brokerauth" / name
+    make(path, elsewhere)
+    with pytest.raises(SettingsError, match=reason) as caught:
+        save(store, Records().with_account(ADA))
+    assert in_words(caught.value.remedies, AZ) == f"Run: rm -- {path}"
+    assert [file.name for file in elsewhere.iterdir()] == ["file"]
+    assert ((elsewhere / "file").read_text(), (elsewhere / "file").stat().st_mode & 0o777) == ("{}", 0o644)
+
+
+def bound(path):
+    with socket.socket(socket.AF_UNIX) as made:
+        # A socket's address is short, and a test's directory is not.
+        here = os.open(path.parent, os.O_RDONLY)
+        made.bind(f"/proc/self/fd/{here}/{path.name}")
+        os.close(here)
+
+
+def test_a_link_in_place_of_the_directory_is_named_and_not_followed(store, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "brokerauth").symlink_to("elsewhere")
+    with pytest.raises(SettingsError, match="it is a symbolic link"):
+        save(store, Records().with_account(ADA))
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_file_without_end_is_not_read_to_its_end(store, tmp_path):
+    save(store, Records().with_account(ADA))
+    os.truncate(tmp_path / "brokerauth/accounts.json", 1 << 40)
+    with pytest.raises(SettingsError, match="it is longer than"):
         store.read()
-    assert (
-        in_words(caught.value.remedies, AZ) == f"To remove the file, run: rm -- {tmp_path / 'brokerauth/accounts.json'}"
-    )
+
+
+def test_ones_own_link_to_azs_directory_is_followed(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "absolute").symlink_to(tmp_path / "link")
+    store = AccountStore(tmp_path / "absolute/below/.azure")
+    save(store, Records().with_account(ADA))
+    assert store.read() == Records((ADA,), "a.t")
+    assert (tmp_path / "real/below/.azure/brokerauth/accounts.json").exists()
+
+
+def test_a_link_of_another_user_is_not_followed(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    for directory in (tmp_path / "link", tmp_path / "link/below"):
+        store = AccountStore(directory, owner=theirs(tmp_path / "link"))
+        with pytest.raises(SettingsError, match="link on the way to it is another user's symbolic link"):
+            save(store, Records())
+    assert list((tmp_path / "real").iterdir()) == []
+
+
+def test_links_that_lead_to_each_other_end(tmp_path):
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    with pytest.raises(SettingsError, match="symbolic links"):
+        save(AccountStore(tmp_path / "one"), Records())
 
 
 def test_a_write_that_fails_leaves_the_old_records_and_nothing_else(store, tmp_path, monkeypatch):

@@ -26,6 +26,7 @@ from azext_brokerauth.errors.lookup import from_msal
 from azext_brokerauth.errors.statuses import STATUSES
 from azext_brokerauth.errors.troubles import Trouble
 from azext_brokerauth.models import Account, BrokerFlag, Target, Token, TokenRequest
+from azext_brokerauth.printable import printable
 from azext_brokerauth.redaction import redact
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -37,7 +38,7 @@ ANY_JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
     max_leaves=10,
 )
-ACCOUNTS = st.builds(Account, *[ANY_TEXT] * 6)
+ACCOUNTS = st.builds(Account, *[ANY_TEXT.map(printable)] * 6)
 TARGETS = st.builds(Target, *[ANY_TEXT] * 3)
 SOME_TEXTS = st.lists(ANY_TEXT).map(tuple)
 REQUESTS = st.builds(

@@ -9,6 +9,14 @@ from azext_brokerauth.errors.rendering import AZ, CREDENTIAL, PLAIN, command_lin
 from azext_brokerauth.models import code, filled, own, person, powershell, run, script
 
 AWKWARD = ("o'brien@contoso.com", "two words", "$HOME", "`id`", "a;b", "", 'say "hi"', "back\\slash", "*", "(pii)")
+UNPRINTABLE = (
+    "two\nlines",
+    "\x1b]0;title\x07red\x1b[31m",
+    "o'b\\\x1b1rien",
+    "ada\u202emoc.osotnoc@",
+    "\x9b31m",
+    "\udcff!",
+)
 
 
 @pytest.mark.parametrize(
@@ -41,12 +49,21 @@ def test_a_name_with_an_apostrophe_is_quoted_for_the_shell_that_reads_it():
     assert command_line(*powershell("tool", *words), AZ) == "tool --username 'o''brien@contoso.com'"
 
 
-@pytest.mark.parametrize("word", AWKWARD)
+@pytest.mark.parametrize("word", AWKWARD + UNPRINTABLE)
 def test_bash_reads_back_the_word_that_was_meant(word):
     bash = shutil.which("bash")
     assert bash
     line = command_line(*run("printf", "%s", word), AZ)
-    assert subprocess.run([bash, "-c", line], capture_output=True, text=True, check=True).stdout == word
+    read = subprocess.run([bash, "-c", line], capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"})
+    assert read.stdout == word.encode(errors="surrogateescape")
+
+
+@pytest.mark.parametrize("word", UNPRINTABLE)
+@pytest.mark.parametrize("make", [run, powershell])
+def test_no_command_holds_what_a_terminal_would_obey(make, word):
+    line = command_line(*make("tool", word), AZ)
+    assert line.isprintable()
+    assert "\n" not in line
 
 
 @pytest.mark.parametrize("word", AWKWARD)
