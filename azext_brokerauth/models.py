@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -94,14 +95,23 @@ class TokenRequest:
 
     @property
     def answered_from_cache(self) -> bool:
-        """May a cached token answer it? Claims ask for a new one; proof of possession belongs to one HTTP request, and
-        an agent's token to one session."""
+        """May a token that we keep answer it? Claims ask for another one than that (the runtime may have it already);
+        proof of possession belongs to one HTTP request, and an agent's token to one session."""
         return not (self.claims or self.pop or self.client_session)
 
     @property
     def answer_may_be_cached(self) -> bool:
         """May its token answer others? What claims brought is an ordinary token, better than the one before."""
         return not (self.pop or self.client_session)
+
+
+def is_challenge(claims: str) -> bool:
+    """Is it a claims challenge as the runtime takes one: a JSON object with something in it?"""
+    try:
+        parsed = json.loads(claims)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(parsed, dict) and bool(parsed)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import base64
 import binascii
 import functools
 import inspect
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -18,7 +17,7 @@ from azext_brokerauth import errors, settings
 from azext_brokerauth.accounts import AccountStore, Records
 from azext_brokerauth.errors import BrokerAuthError, InvalidInputError
 from azext_brokerauth.machine import detect
-from azext_brokerauth.models import Account, own, person
+from azext_brokerauth.models import Account, is_challenge, own, person
 from azext_brokerauth.settings import NO_FALLBACK, Settings
 from azext_brokerauth.terminal import countdown
 from azext_brokerauth.tokens import Prompt, Tokens
@@ -164,8 +163,8 @@ def claims_text(challenge: str | None) -> str:
         if not text.startswith("{"):
             padded = text + "=" * (-len(text) % 4)
             text = base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True).decode()
-        if not isinstance(json.loads(text), dict):
-            raise ValueError("not a JSON object")
+        if not is_challenge(text):
+            raise ValueError("not a JSON object with something in it")
     except (binascii.Error, ValueError, RecursionError) as error:
         raise InvalidInputError(
             "--claims-challenge is not a claims challenge.",

@@ -27,6 +27,8 @@ def main(arguments: list[str]) -> int:
             raise ValueError("no COMMAND: put it after --")
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _leave)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # who ignores it is not told how the program ended
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         python = interpreter_of(command[0])
         runtime = options.runtime or default_runtime(python or sys.executable)
         # An az of its own folder keeps its extensions, the runtime among them, beside itself.

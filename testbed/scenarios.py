@@ -84,6 +84,12 @@ class Scenario:
     `answer`."""
     cloud: str = "up"
     """Microsoft's cloud as Linux reaches it: `up`, `unreachable` (there is no route) or `expired-certificate`."""
+    trust: str = "everywhere"
+    """Where the authority that signed the cloud's certificates is trusted, as a company's is that inspects TLS:
+    `everywhere`, `system-store` or `bundle` (what REQUESTS_CA_BUNDLE names), and not in the other."""
+    msal_learns_tenant_ids: bool = True
+    """Is MSAL told the ID of a tenant that it asks for by its domain? Where not, the domain reaches the runtime, which
+    asks for the ID itself, and insists on it."""
 
 
 def _every(behaviour: str) -> dict[str, Any]:
@@ -135,6 +141,14 @@ SCENARIOS: dict[str, Scenario] = {
     "no-route": Scenario("Linux has no route to Microsoft's cloud; Windows does", cloud="unreachable"),
     "expired-certificate": Scenario(
         "Microsoft's cloud, as Linux sees it, has a certificate that has expired", cloud="expired-certificate"
+    ),
+    "system-store-only": Scenario(
+        "TLS is inspected, and the company's authority is in the system's certificate store alone", trust="system-store"
+    ),
+    "bundle-only": Scenario(
+        "TLS is inspected, the company's authority is in REQUESTS_CA_BUNDLE alone, and the runtime itself asks Entra",
+        trust="bundle",
+        msal_learns_tenant_ids=False,
     ),
     "no-account": Scenario(
         "Windows knows no work account, and the person closes the picker",
@@ -231,6 +245,7 @@ _ALLOWED = {
     "keyring": ("unlocked", "locked", "none"),
     "runtime_package": ("installed", "absent", "broken"),
     "cloud": ("up", "unreachable", "expired-certificate"),
+    "trust": ("everywhere", "system-store", "bundle"),
 }
 _ERROR = ("context", "status", "subStatus", "errorCode", "tag")
 

@@ -6,12 +6,14 @@ import contextlib
 import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from testbed.scenarios import Scenario
 from tests.emulated.session import Session, session
+from tests.inheritance import INHERITED
 
 # Microsoft publishes the real runtime for this kind of Linux machine only.
 RUNTIMES = ("double", "real") if platform.machine() == "x86_64" else ("double",)
@@ -22,6 +24,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        INHERITED.take_over(config.workerinput["inherited"])
+    INHERITED.put_away()
+    config.add_cleanup(INHERITED.end)
     config.addinivalue_line(
         "markers", "any_runtime: the runtime makes no difference, so --full alone adds the real one"
     )
@@ -34,6 +40,11 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("brokerauth")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["inherited"] = INHERITED.to_worker()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 import msal
-import requests
 
 from azext_brokerauth.broker import pages
 from azext_brokerauth.broker.messages import Answer, AppOptions, Ask, Done, Failure, Step
+from azext_brokerauth.errors.network import network_reason, network_trouble
 from azext_brokerauth.errors.troubles import Trouble
-from azext_brokerauth.models import SHARED_TENANTS, Account, BrokerFlag, Target, Token
+from azext_brokerauth.models import SHARED_TENANTS, Account, BrokerFlag, Target, Token, is_challenge
 from azext_brokerauth.redaction import redact
 
 HTTP_TIMEOUT = 10
@@ -75,10 +75,14 @@ def _application(target: Target, options: AppOptions, enable_cae: bool, **flags:
         )
     except ValueError as error:
         raise NoTokenError(Trouble.AUTHORITY, str(error)) from error
-    except requests.RequestException as error:
-        raise NoTokenError(Trouble.NETWORK, f"https://{target.authority}: {type(error).__name__}") from error
+    except OSError as error:  # RequestException among them
+        raise _no_network(target, error) from error
     except RuntimeError as error:
         raise NoTokenError(Trouble.NO_BROKER, str(error)) from error
+
+
+def _no_network(target: Target, error: OSError) -> NoTokenError:
+    return NoTokenError(network_trouble(error), f"https://{target.authority}: {network_reason(error)}")
 
 
 def without_broker(ask: Ask, notify: Callable[[str], None]) -> Answer:
@@ -88,6 +92,7 @@ def without_broker(ask: Ask, notify: Callable[[str], None]) -> Answer:
     :raises NoTokenError: there is no token to answer with.
     """
     request = ask.request
+    _check_claims(request.claims)
     application = _application(request.target, ask.options, request.enable_cae)
     claims, scopes = request.claims or None, list(request.scopes)
     try:
@@ -108,10 +113,8 @@ def without_broker(ask: Ask, notify: Callable[[str], None]) -> Answer:
                 auth_uri_callback=lambda uri: notify(f"No browser could be opened. Open this address in one: {uri}"),
             )
         return _to_answer(application, dict(result), ask, source="identity_provider")
-    except requests.RequestException as error:
-        raise NoTokenError(
-            Trouble.NETWORK, f"https://{ask.request.target.authority}: {type(error).__name__}"
-        ) from error
+    except OSError as error:  # RequestException among them
+        raise _no_network(ask.request.target, error) from error
 
 
 def answer(application: msal.PublicClientApplication, ask: Ask) -> Answer | Done:
@@ -125,13 +128,18 @@ def answer(application: msal.PublicClientApplication, ask: Ask) -> Answer | Done
             return Done()
         if ask.step is Step.ACCOUNTS:
             return Done(_usernames(ask.request.target.client_id))
+        _check_claims(ask.request.claims)
         return _to_answer(application, _acquire(application, ask), ask)
-    except requests.RequestException as error:
-        raise NoTokenError(
-            Trouble.NETWORK, f"https://{ask.request.target.authority}: {type(error).__name__}"
-        ) from error
+    except OSError as error:  # RequestException among them
+        raise _no_network(ask.request.target, error) from error
     except msal.broker.RedirectUriError as error:
         raise NoTokenError(Trouble.REDIRECT_URI, str(error)) from error
+
+
+def _check_claims(claims: str) -> None:
+    """MSAL, which adds the client's capabilities, and the runtime fail over others each in their own way, or not."""
+    if claims and not is_challenge(claims):
+        raise NoTokenError(Trouble.CLAIMS, "The claims are no JSON object, or an empty one.")
 
 
 def _usernames(client_id: str) -> tuple[str, ...]:

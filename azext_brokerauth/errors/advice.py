@@ -8,7 +8,7 @@ from enum import Enum
 from azext_brokerauth.clouds import PUBLIC
 from azext_brokerauth.errors import BrokerAuthError, BrokerNotReadyError
 from azext_brokerauth.errors.diagnostics import Diagnostics
-from azext_brokerauth.models import Remedies, filled, own, person, powershell
+from azext_brokerauth.models import Remedies, filled, own, person, powershell, run
 
 ADMINISTRATOR = person("Ask your administrator, and give them the correlation ID.")
 IN_A_MINUTE = person("Try again in a minute.")
@@ -17,6 +17,12 @@ OTHER_ACCOUNT = own(
     "login", "--tenant", "TENANT", "--username", "NAME", text="To name another tenant or another account,"
 )
 UNLOCK_KEYRING = (*person("Unlock the keyring named 'login'."), *own("login"))
+TRUST_IN_SYSTEM = (
+    *person("Copy your company's certificate to /usr/local/share/ca-certificates, as a file that ends in .crt"),
+    *run("sudo", "update-ca-certificates"),
+    *run("sudo", "update-ca-trust", text="On Fedora, copy it to /etc/pki/ca-trust/source/anchors and"),
+)
+"""The system's store of certificates: https://manpages.debian.org/update-ca-certificates and update-ca-trust(8)."""
 UPDATE_WSL = (*powershell("wsl", "--update"), *powershell("wsl", "--shutdown"))
 UPDATE_WSL_IF_AGAIN = (
     *person("Try again."),

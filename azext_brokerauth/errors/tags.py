@@ -7,6 +7,7 @@ from azext_brokerauth.errors import (
     AccountUnknownError,
     BrokerFailedError,
     BrokerNotReadyError,
+    InvalidInputError,
     KeyringMissingError,
     SignInRefusedError,
 )
@@ -15,6 +16,7 @@ from azext_brokerauth.errors.advice import (
     ALLOW_INTEROP,
     MSAL_WAM,
     SEEN,
+    TRUST_IN_SYSTEM,
     UNLOCK_KEYRING,
     UPDATE_WSL_IF_AGAIN,
     Advice,
@@ -79,6 +81,41 @@ TAGS: dict[int, Advice] = {
         "The broker rejected the request: it would grant fewer scopes than were asked for.",
         person("Check the scope, and ask your administrator to consent to it for the application."),
         Whose.ADMINISTRATOR,
+        SEEN,
+    ),
+    591975578: Advice(
+        InvalidInputError,
+        "The claims are no claims challenge, which is a JSON object with something in it.",
+        person("Give the value of claims= in the resource's WWW-Authenticate header, decoded from base64."),
+        Whose.YOURS,
+        SEEN,
+    ),
+    573683466: Advice(
+        SignInRefusedError,
+        "Microsoft's runtime refuses the certificate that the authority shows in WSL: it has expired, or the system's"
+        " certificate store does not know who signed it. The runtime reads that store, and not REQUESTS_CA_BUNDLE.",
+        (
+            *TRUST_IN_SYSTEM,
+            *person("Or name the tenant by its ID in {--tenant}: then the runtime asks nothing itself."),
+        ),
+        Whose.MACHINE,
+        SEEN,
+    ),
+    573683463: Advice(
+        SignInRefusedError,
+        "Microsoft's runtime cannot reach the authority from WSL, where it looks up the tenant.",
+        person(
+            "Check WSL's network and proxy settings (HTTPS_PROXY), or name the tenant by its ID in {--tenant}: then the"
+            " runtime asks nothing itself."
+        ),
+        Whose.MACHINE,
+        SEEN,
+    ),
+    522720035: Advice(
+        SignInRefusedError,
+        "Microsoft's runtime cannot resolve the name of the proxy.",
+        person("Check WSL's proxy settings (HTTPS_PROXY), then try again."),
+        Whose.MACHINE,
         SEEN,
     ),
     557973642: Advice(

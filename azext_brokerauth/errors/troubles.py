@@ -12,11 +12,16 @@ from azext_brokerauth.errors.advice import (
     MSAL_SOURCE,
     MSAL_WAM,
     SEEN,
+    TRUST_IN_SYSTEM,
     Advice,
     Whose,
 )
 from azext_brokerauth.errors.statuses import STATUSES
+from azext_brokerauth.errors.tags import TAGS
 from azext_brokerauth.models import person, powershell, run, script
+
+_ERRNO = "https://docs.python.org/3/library/exceptions.html#os-exceptions"
+_VERIFY = "https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error"
 
 
 class Trouble(Enum):
@@ -39,7 +44,21 @@ class Trouble(Enum):
     AUTHORITY = "authority"
     """The authority or tenant does not exist, or MSAL cannot use it."""
     NETWORK = "network"
-    """The authority's metadata could not be read."""
+    """The authority could not be reached, for none of the reasons below."""
+    NAME_NOT_FOUND = "name-not-found"
+    """The authority's name, or its proxy's, could not be resolved."""
+    CONNECTION_REFUSED = "connection-refused"
+    """The authority, or its proxy, took no connection."""
+    NO_ANSWER = "no-answer"
+    """The authority, or its proxy, did not answer in time."""
+    CERTIFICATE_EXPIRED = "certificate-expired"
+    """The authority's certificate has expired or is not valid yet."""
+    CERTIFICATE_UNTRUSTED = "certificate-untrusted"
+    """The authority's certificate is signed by somebody whom Python does not trust."""
+    CA_BUNDLE = "ca-bundle"
+    """The file of those whom Python is to trust cannot be read."""
+    CLAIMS = "claims"
+    """The claims are no claims challenge."""
     REDIRECT_URI = "redirect-uri"
     """The application lacks the broker's redirect URI."""
     NONSENSE = "nonsense"
@@ -109,6 +128,59 @@ TROUBLES: dict[Trouble, Advice] = {
         Whose.YOURS,
         MSAL_SOURCE + "authority.py",
     ),
+    Trouble.NAME_NOT_FOUND: Advice(
+        SignInRefusedError,
+        "The authority cannot be reached from WSL: its name, or its proxy's, cannot be resolved.",
+        person("Check WSL's network, name server (/etc/resolv.conf) and proxy settings (HTTPS_PROXY), then try again."),
+        Whose.YOURS,
+        _ERRNO,
+    ),
+    Trouble.CONNECTION_REFUSED: Advice(
+        SignInRefusedError,
+        "The authority cannot be reached from WSL: it, or its proxy, refused the connection.",
+        person("Check WSL's proxy settings (HTTPS_PROXY), then try again."),
+        Whose.YOURS,
+        _ERRNO,
+    ),
+    Trouble.NO_ANSWER: Advice(
+        SignInRefusedError,
+        "The authority cannot be reached from WSL: it, or its proxy, did not answer in time.",
+        person("Check WSL's network and proxy settings (HTTPS_PROXY), then try again."),
+        Whose.YOURS,
+        _ERRNO,
+    ),
+    Trouble.CERTIFICATE_EXPIRED: Advice(
+        SignInRefusedError,
+        "The certificate that the authority shows in WSL has expired, or is not valid yet.",
+        person(
+            "Check this machine's clock. If it is right, ask your administrator about the proxy that inspects TLS here."
+        ),
+        Whose.MACHINE,
+        _VERIFY,
+    ),
+    Trouble.CERTIFICATE_UNTRUSTED: Advice(
+        SignInRefusedError,
+        "The certificate that the authority shows in WSL is signed by somebody whom Python does not trust, as a proxy"
+        " that inspects TLS does. Python reads the file that REQUESTS_CA_BUNDLE names, and Microsoft's runtime the"
+        " system's certificate store.",
+        (
+            *TRUST_IN_SYSTEM,
+            *script(
+                "export REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt",
+                text="To have Python read the same store (on Fedora /etc/pki/tls/certs/ca-bundle.crt),",
+            ),
+        ),
+        Whose.MACHINE,
+        _VERIFY,
+    ),
+    Trouble.CA_BUNDLE: Advice(
+        SignInRefusedError,
+        "The file of certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names cannot be read.",
+        person("Let the variable name a file with certificates (PEM), or unset it."),
+        Whose.YOURS,
+        "https://requests.readthedocs.io/en/latest/user/advanced/#ssl-cert-verification",
+    ),
+    Trouble.CLAIMS: replace(TAGS[591975578], quotes=False),
     Trouble.REDIRECT_URI: AADSTS[50011],
     Trouble.NONSENSE: Advice(
         BrokerFailedError,

@@ -126,6 +126,18 @@ class Probe:
         """Is there anything at the end of this path?"""
         return os.path.exists(path)
 
+    def is_directory(self, path: str) -> bool:
+        """Is there a directory at the end of this path?"""
+        return os.path.isdir(path)
+
+    def public_authorities(self) -> bytes:
+        """The certificates (PEM) that Python's requests trusts where no variable names others; empty without them."""
+        try:
+            import certifi
+        except ImportError:
+            return b""
+        return self.read(certifi.where(), 1 << 22) or b""
+
     def read(self, path: str, size: int = 1 << 20) -> bytes | None:
         """The beginning of a file; None where it cannot be read."""
         try:

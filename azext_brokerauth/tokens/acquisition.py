@@ -135,9 +135,12 @@ def _checked(token: Token, request: TokenRequest) -> Token:
         else not asked or token.account.username.lower() == asked.lower()
     )
     if not same:
+        answered, wanted = token.account.username, asked
+        if request.account and answered.lower() == asked.lower():  # such as the same name in two tenants
+            answered += f" (account ID {token.account.home_account_id})"
+            wanted += f" (account ID {request.account.home_account_id})"
         raise WrongAccountError(
-            f"The {token.source} answered for {token.account.username}; {asked} was asked for."
-            " The token was discarded.",
+            f"The {token.source} answered for {answered}; {wanted} was asked for. The token was discarded.",
             remedies=filled(own("login", "--select-account", text="Choose {account} when asked, or"), account=asked),
         )
     if request.target.names_tenant and token.tenant != request.target.tenant:

@@ -29,17 +29,19 @@ HOSTS = (*(alias for _, aliases in _CLOUDS.values() for alias in aliases), _CIAM
 _CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 
-def configuration(host: str, tenant: str, version: str) -> Reply:
+def configuration(host: str, tenant: str, version: str, tenant_ids: bool) -> Reply:
     """The OpenID configuration of one tenant.
 
     :param version: `/v2.0`, or empty for the first version.
+    :param tenant_ids: whatever the tenant is asked for by, its ID is in the answer's addresses.
     """
     if tenant in NO_TENANT_IN_PARTICULAR:
         path, tenant_id = tenant, "{tenantid}"
     elif tenant == "consumers":
         path = tenant_id = _CONSUMERS
     else:
-        path = tenant_id = find_tenant(tenant).tenant_id
+        tenant_id = find_tenant(tenant).tenant_id
+        path = tenant_id if tenant_ids else tenant
     base, oauth = f"https://{host}/{path}", f"https://{host}/{path}/oauth2{version}"
     return json_reply(
         {

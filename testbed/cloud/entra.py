@@ -89,9 +89,9 @@ class Entra:
         tenant, *rest = request.parts or [""]
         match "/".join(rest):
             case "v2.0/.well-known/openid-configuration":
-                return discovery.configuration(request.host, tenant, "/v2.0")
+                return discovery.configuration(request.host, tenant, "/v2.0", self._tells_tenant_ids(request))
             case ".well-known/openid-configuration":
-                return discovery.configuration(request.host, tenant, "")
+                return discovery.configuration(request.host, tenant, "", self._tells_tenant_ids(request))
             case "discovery/instance":
                 return discovery.instances(request)
             case "discovery/v2.0/keys" | "discovery/keys":
@@ -113,6 +113,10 @@ class Entra:
         if rest and rest[0] == "userrealm":
             return discovery.user_realm(rest[-1])
         return json_reply({"error": "not_found"}, 404)
+
+    def _tells_tenant_ids(self, request: Request) -> bool:
+        is_msal = "python-requests" in request.headers.get("user-agent", "")
+        return self._scenario().msal_learns_tenant_ids or not is_msal
 
     def _device_code(self, ask: Ask) -> Reply:
         if ask.tenant not in NO_TENANT_IN_PARTICULAR:

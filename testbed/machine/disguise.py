@@ -21,7 +21,9 @@ RELEASES = {
     "native-linux": "6.1.0-28-amd64",
     "not-wsl": "6.1.0-28-amd64",
 }
-_CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+_SYSTEM_STORE = Path("/etc/ssl/certs/ca-certificates.crt")
+_ADDED_AUTHORITIES = Path("/usr/local/share/ca-certificates")
+"""What update-ca-certificates adds to the system's store."""
 _DOUBLE = Path(__file__).parents[1] / "runtime/pymsalruntime"
 _RUNTIME_VERSION = "0.20.7"
 """The release of pymsalruntime that the double stands in for."""
@@ -37,12 +39,7 @@ def put_on(plan: Plan, layers: Layers, scenario: Scenario, hosts: Sequence[str],
     for directory in ("/etc", "/usr/bin"):
         layers.overlay(Path(directory))
     route(scenario, hosts)
-    _CA_BUNDLE.parent.mkdir(parents=True, exist_ok=True)
-    if not _CA_BUNDLE.exists():
-        _CA_BUNDLE.touch()
-    layers.replace(_CA_BUNDLE, _CA_BUNDLE.read_text() + "\n" + authority.read_text())
-    environment = dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"), str(_CA_BUNDLE))
-    environment["NODE_EXTRA_CA_CERTS"] = str(authority)
+    environment = _trust(layers, scenario.trust, authority)
     _say_release(plan, layers, RELEASES[scenario.machine])
     for mark in (WSLINFO, Path("/usr/bin/wslpath"), Path("/etc/wsl.conf")):
         mark.unlink(missing_ok=True)  # the host may be WSL itself
@@ -60,6 +57,25 @@ def route(scenario: Scenario, hosts: Sequence[str]) -> None:
     """Send the cloud's names to the stand-ins, or to an address (RFC 5737) that this network has no route to."""
     address = "203.0.113.1" if scenario.cloud == "unreachable" else "127.0.0.1"
     write(Path("/etc/hosts"), "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name in hosts))
+
+
+def _trust(layers: Layers, where: str, authority: Path) -> dict[str, str]:
+    _SYSTEM_STORE.parent.mkdir(parents=True, exist_ok=True)
+    if not _SYSTEM_STORE.exists():
+        _SYSTEM_STORE.touch()
+    with_it = _SYSTEM_STORE.read_text() + "\n" + authority.read_text()
+    layers.overlay(_ADDED_AUTHORITIES.parent)
+    _ADDED_AUTHORITIES.mkdir(exist_ok=True)
+    environment = {"NODE_EXTRA_CA_CERTS": str(authority)}
+    if where == "bundle":
+        bundle = Path("/etc/company-ca.pem")
+        write(bundle, with_it)
+        return environment | {"REQUESTS_CA_BUNDLE": str(bundle)}
+    layers.replace(_SYSTEM_STORE, with_it)
+    write(_ADDED_AUTHORITIES / "company.crt", authority.read_text())
+    if where == "system-store":
+        return environment
+    return environment | dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"), str(_SYSTEM_STORE))
 
 
 def _say_release(plan: Plan, layers: Layers, release: str) -> None:

@@ -22,13 +22,12 @@ from testbed.scenarios import Scenario, load, to_json
 _ROOM = Path(__file__).parent
 _SOURCES = {"uname_shim": _ROOM / "uname_shim.c", "windows_program": _ROOM.parent / "windows/program.c"}
 """What the machine needs compiled, by the name that the plan gives it."""
-_DROPPED_PREFIXES = (
-    *("LD_", "PYTHON", "XDG_", "DBUS_", "WSL", "GNOME_"),
-    *("AZURE_", "ARM_", "IDENTITY_", "IMDS_", "MSI_", "COPILOT_"),
-)
-_DROPPED = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "KUBECONFIG", "SSH_AUTH_SOCK", "SSL_CERT_DIR")
-_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
-_FIXED_AT_START = ("machine", "interop", "keyring", "runtime_package")
+_FROM_THE_CALLER = ("PATH", "USER", "LOGNAME", "SHELL", "TERM")
+"""The caller's variables that the machine has too. All others are settings of another machine."""
+_UMASK = 0o022
+_UNTOUCHED = "--default-signal"
+"""To env: with no signal ignored, as a program that a login shell starts."""
+_FIXED_AT_START = ("machine", "interop", "keyring", "runtime_package", "trust")
 _END_DEADLINE = 5.0
 """Seconds that the machine's programs may take to die with it."""
 
@@ -126,11 +125,12 @@ class Machine:
         """
         user = ["--user", "--preserve-credentials"] if os.geteuid() != 0 else []
         enter = [self._nsenter, f"--target={self._pid}", *user, "--mount", "--pid", "--net", "--"]
-        session = ["setsid"] if new_session else []
-        # A caller may ignore Ctrl-C and leave it to the program, which would inherit that.
-        place = ["env", "--default-signal=INT,QUIT", f"--chdir={cwd or Path.cwd()}"]
-        environment = _without_the_callers_settings(os.environ) | self._environment | {"HOME": str(self.home)}
-        return Process([*enter, *session, *place, *command], env=environment | dict(env or {}), text=True, **how)
+        # nsenter ends by the signal that ended the program, unless it ignores that signal. At the caller's terminal it
+        # must do as the caller does, who may leave Ctrl-C to the program.
+        enter, session = ([tool("env"), _UNTOUCHED, *enter], ["setsid"]) if new_session else (enter, [])
+        place = ["env", _UNTOUCHED, f"--chdir={cwd or Path.cwd()}"]
+        environment = _environment() | self._environment | {"HOME": str(self.home)} | dict(env or {})
+        return Process([*enter, *session, *place, *command], env=environment, text=True, **{"umask": _UMASK} | how)
 
     def run(
         self,
@@ -210,13 +210,14 @@ def _start_init(log: IO[str]) -> subprocess.Popen[str]:
     user = ["--user", "--map-root-user"] if os.geteuid() != 0 else []
     namespaces = [*user, "--mount", "--pid", "--net", "--fork", "--kill-child"]
     return subprocess.Popen(
-        [tool("unshare"), *namespaces, sys.executable, "-m", "testbed.machine.init"],
+        [tool("env"), _UNTOUCHED, tool("unshare"), *namespaces, sys.executable, "-m", "testbed.machine.init"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
         cwd=_ROOM.parents[1],  # where the package testbed is
-        env={name: value for name, value in os.environ.items() if not name.startswith(("LD_", "PYTHON"))},
+        env=_environment(),
+        umask=_UMASK,
         start_new_session=True,  # Ctrl-C is not for the machine
     )
 
@@ -241,9 +242,5 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _without_the_callers_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: value
-        for name, value in environment.items()
-        if not name.startswith(_DROPPED_PREFIXES) and name not in _DROPPED and name.lower() not in _PROXIES
-    }
+def _environment() -> dict[str, str]:
+    return {"LANG": "C.UTF-8"} | {name: os.environ[name] for name in _FROM_THE_CALLER if name in os.environ}

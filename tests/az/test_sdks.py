@@ -12,6 +12,7 @@ import pytest
 
 from testbed.directory import ADA, DEVICE_ID
 from tests.az.session import Terminal
+from tests.inheritance import INHERITED
 from tests.tokens import claims_of
 
 SCOPES = {
@@ -44,7 +45,8 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "package.json").write_text(Path(__file__).with_name("package.json").read_text())
     npm = shutil.which("npm")
     assert npm, "npm is missing"
-    subprocess.run([npm, "install", "--no-fund", "--no-audit"], cwd=directory, check=True, capture_output=True)
+    install = [npm, "install", "--no-fund", "--no-audit"]
+    subprocess.run(install, cwd=directory, env=INHERITED.variables, check=True, capture_output=True)
     return directory / "node_modules"
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.inheritance import INHERITED
+
 HERE = Path(__file__).parents[2]
 DEPLOY = HERE / "deploy"
 USER_DATA = yaml.safe_load((DEPLOY / "user-data").read_text())
@@ -45,7 +47,7 @@ class Root:
 
     def play(self, *more: str) -> subprocess.CompletedProcess[str]:
         """The command of the user data, with pip set up as on this machine."""
-        pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        pip = {name: value for name, value in INHERITED.variables.items() if name.startswith("PIP_")}
         return self.run(*USER_DATA["runcmd"][0], *more, **pip)
 
 
@@ -54,9 +56,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
     """Debian as small as it comes, with the packages of the user data, and the files that Windows' side puts there."""
     directory = tmp_path_factory.mktemp("debian")
     targets = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Identifier: Packages", f"Codename: {RELEASE}"]
-    mirror = subprocess.run(targets, text=True, capture_output=True, check=True).stdout.split()[:1]
+    mirror = subprocess.run(
+        targets, env=INHERITED.variables, text=True, capture_output=True, check=True
+    ).stdout.split()[:1]
     command = ["debootstrap", "--variant=minbase", RELEASE, str(directory), *mirror]
-    made = subprocess.run(command, text=True, capture_output=True)
+    made = subprocess.run(command, env=INHERITED.variables, text=True, capture_output=True)
     assert made.returncode == 0, made.stdout[-2000:] + made.stderr
     # mktemp's 0700 would be the mode of /, where nobody but root gets anywhere.
     directory.chmod(0o755)

@@ -17,6 +17,7 @@ import pytest
 from testbed.directory import ADA, GRACE, KATHERINE
 from testbed.scenarios import Scenario
 from tests.emulated.session import Session
+from tests.inheritance import INHERITED
 
 Start = Callable[[Scenario | str], Session]
 
@@ -100,7 +101,7 @@ def test_what_is_printed_for_a_library_mends_it(start: Start, tmp_path: Path) ->
     archives = tmp_path / "archives"
     (archives / "partial").mkdir(parents=True)
     fetch = ["apt-get", "install", "--reinstall", "--download-only", "-y", f"-oDir::Cache::archives={archives}"]
-    subprocess.run([*fetch, "libwebkit2gtk-4.1-0"], check=True, capture_output=True)
+    subprocess.run([*fetch, "libwebkit2gtk-4.1-0"], env=INHERITED.variables, check=True, capture_output=True)
     packages = [str(package) for package in archives.glob("*.deb")]
     there.run(["cp", *packages, "/var/cache/apt/archives/"]).check_returncode()
     run_the_block(there)

@@ -93,6 +93,24 @@ def test_a_guest_gets_tokens_of_the_tenant_that_was_named(default: Session) -> N
     assert (claims["oid"], claims["tid"]) == (ADA.home.object_id, CONTOSO.tenant_id)
 
 
+GUEST_FIRST = f"""
+from azext_brokerauth import BrokerCredential
+from tests.tokens import claims_of
+with BrokerCredential(disable_automatic_authentication=True) as credential:
+    for tenant in ({FABRIKAM.tenant_id!r}, None, {CONTOSO.tenant_id!r}, {FABRIKAM.tenant_id!r}):
+        print(claims_of(credential.get_token("https://vault.azure.net/.default", tenant_id=tenant).token)["tid"])
+"""
+
+
+def test_a_guests_tenant_may_be_asked_first(default: Session) -> None:
+    told = default.python(GUEST_FIRST, PYTHONPATH=str(Path(__file__).parents[2]))
+    assert told.stdout.split() == [*(FABRIKAM.tenant_id, CONTOSO.tenant_id, CONTOSO.tenant_id, FABRIKAM.tenant_id)], (
+        told.stderr
+    )
+    assert default.tell("login", "--tenant", FABRIKAM.domain)["tenantId"] == FABRIKAM.tenant_id
+    assert default.tell("login", "--username", ADA.username)["tenantId"] == CONTOSO.tenant_id
+
+
 @pytest.mark.any_runtime
 def test_two_who_sign_in_at_once_are_both_remembered(default: Session) -> None:
     running = [default.start("login", "--username", user.username) for user in (ADA, GRACE)]
@@ -176,7 +194,7 @@ def test_scopes_of_two_resources_are_refused_with_the_reason(signed_in: Session)
 
 
 @pytest.mark.parametrize(("value", "encoded"), [("c1", True), ("c2", False)], ids=["base64", "JSON"])
-def test_a_claims_challenge_reaches_the_broker(signed_in: Session, value: str, encoded: bool) -> None:
+def test_a_new_claims_challenge_reaches_the_broker(signed_in: Session, value: str, encoded: bool) -> None:
     signed_in.tell("get-access-token")
     signed_in.machine.clear_journal()
     challenge = json.dumps({"access_token": {"acrs": {"essential": True, "value": value}}})
@@ -184,6 +202,47 @@ def test_a_claims_challenge_reaches_the_broker(signed_in: Session, value: str, e
     assert signed_in.claims("--claims-challenge", given)["acrs"] == [value]
     (call,) = (entry for entry in signed_in.machine.journal() if entry["method"] == SILENT)
     assert call["claims"] == ["acrs"]
+
+
+def challenge(value: str) -> str:
+    return json.dumps({"access_token": {"acrs": {"essential": True, "value": value}}})
+
+
+def test_a_repeated_challenge_reaches_the_broker_when_a_person_is_asked(default: Session) -> None:
+    """The runtime gives its token for the same challenge again, in every process, and MSAL cannot change that."""
+    default.tell("login")
+    given = [
+        default.tell("get-access-token", "--claims-challenge", text)["accessToken"]
+        for text in (challenge("c1"), challenge("c1"), challenge("c1").replace(" ", ""), challenge("c2"))
+    ]
+    assert [given.index(token) for token in given] == [0, 0, 0, 3]
+    asked = [entry["claims"] for entry in default.machine.journal() if entry["method"] == SILENT]
+    assert asked == [[], ["acrs"], ["acrs"]]
+    default.tell("login", "--select-account", "--claims-challenge", challenge("c1"))
+    assert default.calls().count(PICKER) == 1
+    assert default.tell("get-access-token", "--claims-challenge", challenge("c1"))["accessToken"] not in given
+
+
+NO_CHALLENGES = """
+from azext_brokerauth import BrokerCredential
+with BrokerCredential() as credential:
+    credential.get_token("https://vault.azure.net/.default")
+    for claims in ("not json", "{}", "[]", "5", "[" * 100_000):
+        for enable_cae in (False, True):
+            try:
+                credential.get_token("https://vault.azure.net/.default", claims=claims, enable_cae=enable_cae)
+            except Exception as error:
+                print(type(error).__name__, error)
+"""
+
+
+def test_claims_that_are_no_challenge_are_named(default: Session) -> None:
+    said = default.python(NO_CHALLENGES).stdout.splitlines()
+    assert len(said) == 10
+    for line in said:
+        assert line.startswith("ClientAuthenticationError BrokerCredential: The claims are no claims challenge")
+        assert line.endswith("WWW-Authenticate header, decoded from base64.")
+    assert len(default.calls()) == 3  # ping, getAccounts, and the first token's
 
 
 def test_inspect_token_tells_everything_but_the_token(signed_in: Session) -> None:
@@ -281,6 +340,7 @@ def test_a_wrong_command_line_is_exit_code_2_and_is_named(signed_in: Session, wo
         (["login", "--timeout", "-1"], {}, "--timeout", "a number of seconds above 0"),
         (["login", "--select-account", "--no-prompt"], {}, "--no-prompt", "Leave one out."),
         (["login", "--claims-challenge", "?"], {}, "--claims-challenge", "WWW-Authenticate"),
+        (["login", "--claims-challenge", "{}"], {}, "--claims-challenge", "WWW-Authenticate"),
         (["login"], {"AZURE_BROKERAUTH_SILENT_TIMEOUT": "soon"}, "AZURE_BROKERAUTH_SILENT_TIMEOUT", "a number"),
         (["login"], {"AZURE_BROKERAUTH_CLIENT_ID": "x"}, "AZURE_BROKERAUTH_CLIENT_ID", "a GUID"),
         (["get-access-token", "--resource", "a", "--scope", "b"], {}, "--resource and --scope", "Leave one out."),

@@ -83,6 +83,7 @@ _SOMEBODY_ELSE = Problem(
     "--select-account",
 )
 _NO_AUTHORITY = Problem(errors.SignInRefusedError, "The authority cannot be reached from WSL", "HTTPS_PROXY")
+_EXPIRED = Problem(errors.SignInRefusedError, "has expired, or is not valid yet", "Check this machine's clock")
 _NO_BROKER = Problem(
     errors.BrokerNotReadyError,
     "found no broker in Windows",
@@ -113,7 +114,7 @@ FAULTS: dict[str, Fault] = {
     "declined-scope": Fault(_REJECTED, _REJECTED, _REJECTED),
     "wrong-account": Fault(_SOMEBODY_ELSE, _SOMEBODY_ELSE, None),  # whom a person picks is whom they want
     "no-route": Fault(_NO_AUTHORITY, _NO_AUTHORITY, _NO_AUTHORITY, _NO_AUTHORITY),
-    "expired-certificate": Fault(_NO_AUTHORITY, _NO_AUTHORITY, _NO_AUTHORITY, _NO_AUTHORITY),
+    "expired-certificate": Fault(_EXPIRED, _EXPIRED, _EXPIRED, _EXPIRED),
     "old-wsl": Fault(_NO_BROKER, _NO_BROKER, _NO_BROKER, _NO_BROKER),
     "killed": Fault(_KILLED, _KILLED, _KILLED, _KILLED, killing=True, scenario="hang-on-start"),
 }
@@ -129,7 +130,7 @@ DIFFERENTLY: dict[tuple[str, str], Problem] = {
 
 BORN_WITH = (
     *("not-wsl", "wsl1", "docker-on-wsl", "custom-kernel", "no-interop", "no-runtime", "missing-library"),
-    *("no-keyring", "locked-keyring"),
+    *("no-keyring", "locked-keyring", "system-store-only", "bundle-only"),
 )
 """Scenarios that a machine cannot recover from while it runs: tests/emulated/test_elsewhere.py and its neighbours."""
 NO_FAULT = (

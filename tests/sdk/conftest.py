@@ -13,6 +13,7 @@ import pytest
 
 from testbed.machine import Machine
 from tests.certificates import self_signed
+from tests.inheritance import INHERITED
 
 TOOLS = Path(__file__).with_name("package.json")
 
@@ -20,7 +21,7 @@ TOOLS = Path(__file__).with_name("package.json")
 @pytest.fixture(scope="session")
 def azurite() -> Path:
     """Azurite's blob service, which npm installs into the user's cache, once for each version."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "brokerauth-tests"
+    cache = Path(os.environ["XDG_CACHE_HOME"]) / "brokerauth-tests"
     program = cache / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
     installed = cache / "package.json"
     if not program.exists() or installed.read_text() != TOOLS.read_text():
@@ -30,7 +31,7 @@ def azurite() -> Path:
         wanted.mkdir(exist_ok=True)
         shutil.copy(TOOLS, wanted)
         npm = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--silent"]
-        subprocess.run(npm, cwd=wanted, check=True)
+        subprocess.run(npm, cwd=wanted, env=INHERITED.variables, check=True)
         shutil.rmtree(cache / "node_modules", ignore_errors=True)
         (wanted / "node_modules").replace(cache / "node_modules")
         (wanted / "package.json").replace(installed)

@@ -96,6 +96,8 @@ NOT_BROKERED = {
 }
 # scenario -> how the program cannot even make MSAL's application
 UNREACHABLE = {"no-route": "Network is unreachable", "expired-certificate": "certificate has expired"}
+# scenario -> who trusts the cloud, and how the program fails; tests/testbed/test_double.py has what the runtime says
+ONE_STORE_ONLY = {"system-store-only": ("system", "CERTIFICATE_VERIFY_FAILED"), "bundle-only": ("requests", "")}
 # scenario -> the call that does not come back
 HANGING = {"hang-on-start": "ping", "hang-on-silent": SILENT, "hang-on-prompt": PICKER}
 # What a program that asks for a token does not notice; tests/emulated/test_health.py shows what does.
@@ -111,7 +113,7 @@ def calls(machine: Machine) -> list[str]:
 
 
 def test_every_scenario_has_its_symptom_here() -> None:
-    assert {*SYMPTOMS, *NOT_BROKERED, *UNREACHABLE, *HANGING, *UNFELT} == set(SCENARIOS)
+    assert {*SYMPTOMS, *NOT_BROKERED, *UNREACHABLE, *ONE_STORE_ONLY, *HANGING, *UNFELT} == set(SCENARIOS)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -149,6 +151,36 @@ def test_the_cloud_comes_and_goes(name: str) -> None:
         assert UNREACHABLE[name] in machine.run(sign_in(name)).stderr
 
 
+WHO_TRUSTS = """
+import requests, ssl, urllib.error, urllib.request
+where = "https://login.microsoftonline.com/organizations/v2.0/.well-known/openid-configuration"
+def ask_requests():
+    requests.get(where)
+def ask_system():
+    context = ssl.create_default_context(cafile="/etc/ssl/certs/ca-certificates.crt")
+    urllib.request.urlopen(where, context=context)
+for ask in (ask_requests, ask_system):
+    try:
+        ask()
+        print(ask.__name__[4:])
+    except OSError:
+        pass
+"""
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("name", ONE_STORE_ONLY)
+def test_an_authority_is_in_one_of_the_two_stores_of_certificates(name: str, runtime: str) -> None:
+    trusting, problem = ONE_STORE_ONLY[name]
+    with Machine(name, runtime) as machine:
+        assert machine.run([sys.executable, "-c", WHO_TRUSTS], check=True).stdout.split() == [trusting]
+        done = machine.run(sign_in(name))
+        assert problem in done.stderr
+        assert ("token from broker" in done.stdout) is not bool(problem)
+        with pytest.raises(ValueError, match="trust cannot change"):
+            machine.set_scenario("default")
+
+
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
@@ -161,6 +193,7 @@ def test_the_cloud_comes_and_goes(name: str) -> None:
         ({"keyring": "lost"}, "keyring 'lost'"),
         ({"runtime_package": "old"}, "runtime_package 'old'"),
         ({"cloud": "down"}, "cloud 'down'"),
+        ({"trust": "nowhere"}, "trust 'nowhere'"),
         ({"machine": "mac"}, "machine 'mac'"),
         ({"base": "worst"}, "no scenario named 'worst'"),
         ({"speed": 3}, "no speed"),

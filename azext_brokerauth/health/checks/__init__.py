@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azext_brokerauth.health.checks import keyring, machine, online, runtime, settings, windows
+from azext_brokerauth.health.checks import certificates, keyring, machine, online, runtime, settings, windows
 from azext_brokerauth.health.finding import Check
 from azext_brokerauth.health.prerequisites import (
     broker_answers,
@@ -43,6 +43,7 @@ CHECKS = (
     Check("pymsalruntime", "Runtime", runtime.pymsalruntime, needs=_SERVED),
     Check("libraries", "Runtime", runtime.libraries, needs=(*_SERVED, runtime_is_a_linux_wheel, libc_is_glibc)),
     Check("runtime-locks", "Runtime", runtime.runtime_locks, needs=_SERVED),
+    Check("certificates", "Runtime", certificates.certificates, needs=_SERVED),
     Check("user", "Keyring", keyring.user, needs=_SERVED),
     Check("session-bus", "Keyring", keyring.session_bus, needs=_SERVED),
     Check("secret-service", "Keyring", keyring.secret_service, needs=(*_SERVED, session_bus_answers)),

@@ -58,6 +58,17 @@ def normalised(account: dict[str, Any]) -> dict[str, Any]:
     return account | {"environment": account["environment"].replace("login.windows.net", "login.microsoftonline.com")}
 
 
+def home_tenant(account: dict[str, Any]) -> str:
+    return str(account["homeAccountId"].partition(".")[2])
+
+
+def at_home(account: dict[str, Any]) -> dict[str, Any]:
+    """What a guest's account tells of the same person's in the home tenant."""
+    object_id, _, tenant = account["homeAccountId"].partition(".")
+    same = {name: account[name] for name in ("clientInfo", "environment", "homeAccountId", "username")}
+    return same | {"localAccountId": object_id, "realm": tenant}
+
+
 def account_key(account: dict[str, Any]) -> str:
     """Under what an account is kept: a person has one in each tenant."""
     return f"{account['homeAccountId']} {account['realm']}"

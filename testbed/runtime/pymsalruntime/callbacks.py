@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from .parameters import MSALRuntimeAuthParameters, check_claims
 from .results import MSALRuntimeAuthResult
 from .statuses import MSALRuntimeError
 
@@ -33,11 +34,14 @@ class CallbackData:
         self.signal.set()
 
 
-def as_result(acquire: Callable[[], dict[str, Any]], correlation_id: str) -> Callable[[], MSALRuntimeAuthResult]:
+def as_result(
+    acquire: Callable[[], dict[str, Any]], parameters: MSALRuntimeAuthParameters, correlation_id: str
+) -> Callable[[], MSALRuntimeAuthResult]:
     """Make a function that returns the error of an acquisition, where that would raise it."""
 
     def result() -> MSALRuntimeAuthResult:
         try:
+            check_claims(parameters)
             outcome = MSALRuntimeAuthResult(acquire())
         except MSALRuntimeError as error:
             outcome = MSALRuntimeAuthResult(error=error)

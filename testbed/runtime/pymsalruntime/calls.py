@@ -11,7 +11,7 @@ from .accounts import MSALRuntimeAccount, account_key, check_account
 from .broker import call, is_linux_broker
 from .callbacks import MSALRuntimeAsyncHandle, MSALRuntimeLogCallbackHandle, as_result, in_background
 from .keyring import keyring
-from .parameters import MSALRuntimeAuthParameters, broker_request, token_key
+from .parameters import MSALRuntimeAuthParameters, broker_request, resolve, token_key
 from .results import (
     MSALRuntimeAuthResult,
     MSALRuntimeDiscoverAccountsResult,
@@ -55,13 +55,15 @@ def signin(
                 raise
             return token_from_broker("acquireTokenInteractively", auth_params, correlationId, hint=accountHint)
 
-    return in_background(as_result(sign_in, correlationId), callback)
+    return in_background(as_result(sign_in, auth_params, correlationId), callback)
 
 
 def signin_silently(
     auth_params: MSALRuntimeAuthParameters, correlationId: str, callback: Callable[[MSALRuntimeAuthResult], None]
 ) -> MSALRuntimeAsyncHandle:
-    return in_background(as_result(lambda: sign_in_silently(auth_params, correlationId), correlationId), callback)
+    return in_background(
+        as_result(lambda: sign_in_silently(auth_params, correlationId), auth_params, correlationId), callback
+    )
 
 
 def signin_interactively(
@@ -74,7 +76,7 @@ def signin_interactively(
     def sign_in() -> dict[str, Any]:
         return token_from_broker("acquireTokenInteractively", auth_params, correlationId, hint=accountHint)
 
-    return in_background(as_result(sign_in, correlationId), callback)
+    return in_background(as_result(sign_in, auth_params, correlationId), callback)
 
 
 def signout_silently(
@@ -118,17 +120,22 @@ def acquire_token_silently(
     callback: Callable[[MSALRuntimeAuthResult], None],
 ) -> MSALRuntimeAsyncHandle:
     def acquire() -> dict[str, Any]:
+        resolve(auth_params)
         with keyring() as kept:
             if [account.get_home_account_id(), auth_params._client_id] in kept["signed out"]:
                 text = "Account has previously been signed out of this application."
                 raise MSALRuntimeError(Response_Status.Status_AccountUnusable, 0, 540940121, text)
             token: dict[str, Any] | None = kept["tokens"].get(token_key(auth_params, account))
-        if token and not auth_params._claims and token["expiresOn"] / 1000 - time.time() > _REFRESH_BEFORE_EXPIRY:
+        if token and token["accessToken"] != auth_params._to_renew and _has_time(token):
             return token
         return token_from_broker("acquireTokenSilently", auth_params, correlationId, account)
 
     check_account(account)
-    return in_background(as_result(acquire, correlationId), callback)
+    return in_background(as_result(acquire, auth_params, correlationId), callback)
+
+
+def _has_time(token: dict[str, Any]) -> bool:
+    return bool(token["expiresOn"] / 1000 - time.time() > _REFRESH_BEFORE_EXPIRY)
 
 
 def acquire_token_interactively(
@@ -142,7 +149,7 @@ def acquire_token_interactively(
         return token_from_broker("acquireTokenInteractively", auth_params, correlationId, account)
 
     check_account(account)
-    return in_background(as_result(acquire, correlationId), callback)
+    return in_background(as_result(acquire, auth_params, correlationId), callback)
 
 
 def register_logging_callback(callback: Callable[[str, LogLevel], None]) -> MSALRuntimeLogCallbackHandle:

@@ -16,7 +16,8 @@ from .machine import scenario
 
 @contextmanager
 def keyring() -> Iterator[dict[str, Any]]:
-    """What the runtime keeps in the user's keyring, open for changes: nothing unless there is one, unlocked.
+    """What the runtime keeps in the user's keyring, open for changes: nothing unless there is one, unlocked. Tokens
+    outlive the process, those that answered a claims challenge too, of which it keeps one for each.
 
     The file is compressed, so that a search for tokens in the home directory finds those that somebody else left there.
     """

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .accounts import MSALRuntimeAccount
+from .accounts import MSALRuntimeAccount, home_tenant
+from .authority import tenant_id
+from .statuses import MSALRuntimeError, Response_Status
 
 
 class MSALRuntimeAuthParameters:
     def __init__(self, client_id: str, authority: str) -> None:
         self._client_id, self._authority = client_id, authority
         self._scopes: list[str] = []
-        self._redirect_uri = self._claims = ""
+        self._redirect_uri = self._claims = self._to_renew = ""
         self._additional: dict[str, str] = {}
 
     def set_requested_scopes(self, scopes: list[str]) -> None:
@@ -25,7 +27,7 @@ class MSALRuntimeAuthParameters:
         self._claims = claims
 
     def set_access_token_to_renew(self, access_token: str) -> None:
-        raise NotImplementedError("the double does not renew access tokens")
+        self._to_renew = access_token
 
     def set_pop_params(self, http_method: str, uri_host: str, uri_path: str, nonce: str) -> None:
         raise NotImplementedError("there is no proof of possession on Linux")
@@ -62,11 +64,44 @@ def _authority(parameters: MSALRuntimeAuthParameters, account: MSALRuntimeAccoun
     """The authority with the account's home tenant where it names no tenant in particular."""
     host, _, tenant = parameters._authority.rpartition("/")
     if account and tenant in ("organizations", "common"):
-        return f"{host}/{account.get_realm()}"
+        return f"{host}/{home_tenant(account._fields)}"
     return parameters._authority
 
 
-def token_key(parameters: MSALRuntimeAuthParameters, account: MSALRuntimeAccount) -> str:
-    """Under what a token is kept: everything that must be the same for it to be given again."""
+def resolve(parameters: MSALRuntimeAuthParameters) -> None:
+    """Put the tenant's ID in place of its domain.
+
+    :raises MSALRuntimeError: the authority does not tell it.
+    """
+    host = parameters._authority.rpartition("/")[0]
+    parameters._authority = f"{host}/{tenant_id(parameters._authority)}"
+
+
+def check_claims(parameters: MSALRuntimeAuthParameters) -> None:
+    """:raises MSALRuntimeError: the claims are not what the runtime takes for a challenge."""
+    if parameters._claims:
+        _parsed(parameters._claims)
+
+
+def _parsed(claims: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(claims)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict) or not parsed:
+        text = "Failed to parse non-empty claims challenge '(pii)' to Json due to invalid format."
+        raise MSALRuntimeError(Response_Status.Status_ApiContractViolation, 0, 591975578, text)
+    return parsed
+
+
+def token_key(parameters: MSALRuntimeAuthParameters, account: MSALRuntimeAccount, tenant: str = "") -> str:
+    """Under what a token is kept: everything that must be the same for it to be given again.
+
+    :param tenant: the ID of the one that issued it; empty for the one that the parameters ask.
+    """
     home, client_id = account.get_home_account_id(), parameters._client_id
-    return json.dumps([home, client_id, _authority(parameters, account), sorted(parameters._scopes)])
+    host, _, asked = _authority(parameters, account).rpartition("/")
+    # A challenge is the same however it is spelt.
+    claims = [_parsed(parameters._claims)] if parameters._claims else []
+    key = [home, client_id, host, tenant or asked, sorted(parameters._scopes), *claims]
+    return json.dumps(key, sort_keys=True)

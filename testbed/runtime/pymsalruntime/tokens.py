@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .accounts import MSALRuntimeAccount, account_key, normalised
+from .accounts import MSALRuntimeAccount, account_key, at_home, normalised
 from .broker import call
 from .keyring import keyring
 from .machine import scenario
@@ -63,11 +63,13 @@ def token_from_broker(
     granted = token["grantedScopes"].split()
     declined = granted and not set(parameters._scopes) <= set(granted)
     with keyring() as kept:
+        home = at_home(got)
+        kept["accounts"].setdefault(account_key(home), home)
         known = kept["accounts"].setdefault(account_key(got), got)
         known |= got | {"localAccountId": known["localAccountId"]}
         got["localAccountId"] = known["localAccountId"]
         if not declined:
-            kept["tokens"][token_key(parameters, MSALRuntimeAccount(got))] = token
+            kept["tokens"][token_key(parameters, MSALRuntimeAccount(got), got["realm"])] = token
             if method == "acquireTokenInteractively":  # a silent sign-in leaves the account signed out
                 signed_in = [got["homeAccountId"], parameters._client_id]
                 kept["signed out"] = [entry for entry in kept["signed out"] if entry != signed_in]

@@ -53,6 +53,12 @@ class FakeProbe(Probe):
     def exists(self, path):
         return path in self.files or any(file.startswith(f"{path}/") for file in self.files)
 
+    def is_directory(self, path):
+        return any(file.startswith(f"{path}/") for file in self.files) if path else False
+
+    def public_authorities(self):
+        return self.files.get("certifi", b"")
+
     def read(self, path, size=1 << 20):
         return self.files[path][:size] if path in self.files else None
 
@@ -98,6 +104,7 @@ def healthy_machine():
         **{f"/usr/lib/{name}": b"" for name in LIBRARIES},
         **dict.fromkeys(("/usr/bin/wslinfo", "/sbin/ldconfig", PROXY, f"{SYSTEM32}/cmd.exe"), b""),
         "/etc/os-release": UBUNTU.encode(),
+        "/etc/ssl/certs/ca-certificates.crt": b"",
     }
     probe.programs = {
         "/usr/bin/wslinfo --wsl-version": Ran(0, "2.5.10.0\n"),

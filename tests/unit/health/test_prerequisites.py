@@ -14,7 +14,8 @@ NO_PROGRAM = "no Windows program can be started from here"
 WINDOWS = ("windows-elevated", "windows-desktop", "device", "prt", "clock")
 SERVED_BY_WSL = ("wsl-version", "windows-drive", "interop", "proxy", "networking", *WINDOWS)
 SERVED = (
-    *("platform", "msal", "pymsalruntime", "libraries", "runtime-locks", "user", "session-bus", "secret-service"),
+    *("platform", "msal", "pymsalruntime", "libraries", "runtime-locks", "certificates", "user"),
+    *("session-bus", "secret-service"),
     *("keyring", "keyring-unlocked", "keyring-write", "linux-broker", "redirect-uri"),
 )
 

@@ -23,7 +23,7 @@ from azext_brokerauth.models import code, filled, own, person, powershell, run, 
 DOCUMENT = Path(__file__).parents[3] / "docs/check-health.md"
 IDS = {
     "Machine": ["machine", "wsl-version", "windows-drive", "interop", "proxy", "networking"],
-    "Runtime": ["platform", "msal", "pymsalruntime", "libraries", "runtime-locks"],
+    "Runtime": ["platform", "msal", "pymsalruntime", "libraries", "runtime-locks", "certificates"],
     "Keyring": [
         *("user", "session-bus", "secret-service", "keyring", "keyring-unlocked", "keyring-write", "linux-broker"),
     ],

@@ -121,7 +121,7 @@ def test_the_issuers_time_to_renew_is_kept(tokens: Tokens, broker: Broker) -> No
     assert get(tokens) == "token 2"
 
 
-def test_claims_always_reach_the_broker_and_what_they_bring_is_used_from_then_on(
+def test_claims_are_never_answered_from_our_memory_and_what_they_bring_is_used_from_then_on(
     tokens: Tokens, broker: Broker
 ) -> None:
     get(tokens)
@@ -240,6 +240,13 @@ def test_an_answer_for_somebody_else_is_thrown_away(tokens: Tokens, broker: Brok
         get(tokens, replace(SCOPE, whose=ADA), Prompt.NEVER)
     get(tokens, replace(SCOPE, whose=ADA), Prompt.NEVER)
     assert len(broker.asks) == 2
+
+
+def test_somebody_else_of_the_same_name_is_told_apart(tokens: Tokens, broker: Broker) -> None:
+    namesake = replace(ADA, home_account_id="n.other", username="Ada@contoso.com")
+    broker.replies = [broker.token(namesake)]
+    with pytest.raises(errors.WrongAccountError, match=r"\(account ID n\.other\); .* \(account ID a\.c\) was asked"):
+        get(tokens, replace(SCOPE, whose=ADA), Prompt.NEVER)
 
 
 def test_a_closed_one_says_so(tokens: Tokens) -> None:

@@ -1,0 +1,85 @@
+"""The two stores of certificates: Microsoft's runtime reads the system's, and Python what REQUESTS_CA_BUNDLE names.
+
+A company that inspects TLS signs what Linux sees of Microsoft Entra, and has to be trusted in both.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from typing import Any
+
+from azext_brokerauth.health.facts import Facts
+from azext_brokerauth.health.finding import Finding, failed, passed, skipped, warned
+from azext_brokerauth.models import Remedies, filled, person, run, script
+
+_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Which of them requests reads first."""
+_STORES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem")
+_ADDED = {
+    "debian": ("/usr/local/share/ca-certificates", "update-ca-certificates"),
+    "fedora": ("/etc/pki/ca-trust/source/anchors", "update-ca-trust"),
+    "suse": ("/etc/pki/trust/anchors", "update-ca-certificates"),
+    "arch": ("/etc/ca-certificates/trust-source/anchors", "update-ca-trust"),
+}
+"""By family of distributions: where an administrator puts a certificate, and what takes it into the store."""
+_SIZE = 1 << 22
+"""Bytes of a file of certificates that are read; the public ones together have a quarter of a million."""
+
+
+def certificates(facts: Facts) -> Finding:
+    """Is whoever is trusted besides the public authorities trusted in both stores?"""
+    store = next((path for path in _STORES if facts.probe.exists(path)), "")
+    if not store:
+        return skipped("the system's certificate store is at none of the usual places")
+    system, public = _authorities(facts, [store]), _known(facts.probe.public_authorities())
+    variable, bundle = next(
+        ((name, facts.probe.environ[name]) for name in _VARIABLES if facts.probe.environ.get(name)), ("", "")
+    )
+    if facts.probe.is_directory(bundle):
+        return skipped(f"{variable} names a directory, {bundle}")
+    pythons = _authorities(facts, [bundle]) if bundle else public
+    if bundle and not pythons:
+        text = f"{variable} names {bundle}, in which no certificates of authorities can be read"
+        return failed(text, person("Let it name a file of certificates (PEM), or unset it"))
+    if unknown := pythons.keys() - system.keys() - public.keys():
+        text = f"The system's certificate store, which Microsoft's runtime reads, lacks what {variable} has: "
+        return warned(text + _named(pythons, unknown), _add_to_system(facts, _named(pythons, unknown)))
+    directory, _ = _ADDED.get(facts.linux.distribution.family, _ADDED["debian"])
+    added = _authorities(facts, [f"{directory}/{name}" for name in facts.probe.names(directory)])
+    if unknown := added.keys() - pythons.keys():
+        reads = f"the file that {variable} names" if bundle else "certifi's list, since REQUESTS_CA_BUNDLE is not set"
+        text = f"Python trusts {reads}, which lacks what is in {directory}: {_named(added, unknown)}"
+        return warned(text, script(f"export REQUESTS_CA_BUNDLE={store}"))
+    return passed("Python and Microsoft's runtime trust the same authorities, besides the public ones")
+
+
+def _add_to_system(facts: Facts, names: str) -> Remedies:
+    directory, command = _ADDED.get(facts.linux.distribution.family, _ADDED["debian"])
+    copy = person("Copy the certificate of {names} to {directory}, as a file that ends in .crt")
+    return filled(copy, names=names, directory=directory) + run(*facts.linux.sudo, command)
+
+
+def _named(authorities: dict[str, str], keys: Iterable[str]) -> str:
+    names = sorted({authorities[key] for key in keys})
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _authorities(facts: Facts, files: Iterable[str]) -> dict[str, str]:
+    return {key: name for file in files for key, name in _known(facts.probe.read(file, _SIZE) or b"").items()}
+
+
+def _known(pem: bytes) -> dict[str, str]:
+    """The authorities whose certificates are in a text: what tells each apart, and its name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cadata=pem.decode("ascii", errors="ignore"))
+    except (ssl.SSLError, ValueError):  # ValueError: an empty text
+        return {}
+    found: list[dict[str, Any]] = context.get_ca_certs()
+    return {f"{each['serialNumber']} {each['issuer']}": _name(each["subject"]) for each in found}
+
+
+def _name(subject: Iterable[Iterable[tuple[str, str]]]) -> str:
+    parts = {name: value for relative in subject for name, value in relative}
+    return parts.get("commonName") or parts.get("organizationalUnitName") or parts.get("organizationName") or "unnamed"
