@@ -20,7 +20,12 @@ def __getattr__(name: str) -> Any:
             raise ImportError(f"BrokerCredential: {error}. Run: pip install 'brokerauth[sdk]'") from error
         return BrokerCredential
     if name == "COMMAND_LOADER_CLS":
-        from azext_brokerauth.commands import az_commands_loader
+        try:
+            from azext_brokerauth.commands import az_commands_loader
 
-        return az_commands_loader()
+            return az_commands_loader()
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (az goes on without us where there is no loader)
+            from azext_brokerauth.azcli import damage
+
+            damage.tell(error)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

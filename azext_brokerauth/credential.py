@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from azure.core.credentials import AccessToken, AccessTokenInfo
 
-from azext_brokerauth import errors, settings
+from azext_brokerauth import errors, keywords, settings
 from azext_brokerauth.accounts import AccountStore, Records
 from azext_brokerauth.azure_core import (
+    Asked,
     access_token,
     access_token_info,
     account_of,
+    allowed_tenants,
     authentication_record,
-    check_given,
-    check_spelling,
-    pop_parameters,
+    checked_call,
 )
 from azext_brokerauth.errors.rendering import CREDENTIAL, in_words
+from azext_brokerauth.keywords import flag
+from azext_brokerauth.lifetime import InUse
 from azext_brokerauth.models import SHARED_TENANTS, Account, Token, TokenRequest, code
 from azext_brokerauth.redaction import redact
 from azext_brokerauth.settings import policy
@@ -35,33 +36,15 @@ if TYPE_CHECKING:
 
 _LOGGER = GuardedLogger(__name__)
 
-_NO_EFFECT = frozenset(
-    [
-        # The broker keeps its own cache, and MSAL chooses the broker's redirect URI.
-        *("cache_persistence_options", "redirect_uri"),
-        # No HTTP is ours: azure-core's pipeline would have nothing to carry.
-        *(
-            "transport",
-            "proxies",
-            "logging_enable",
-            "user_agent",
-            "base_user_agent",
-            "headers",
-            "request_id",
-            "policies",
-        ),
-        *("connection_timeout", "read_timeout", "connection_verify", "connection_cert", "connection_data_block_size"),
-        *("retry_total", "retry_connect", "retry_read", "retry_status", "retry_backoff_factor", "retry_backoff_max"),
-        *("retry_mode", "retry_on_status_codes", "http_logging_policy", "per_call_policies", "per_retry_policies"),
-        *("custom_hook_policy", "raw_response_hook", "raw_request_hook", "network_span_namer", "tracing_attributes"),
-        *("use_env_settings", "permit_redirects", "redirect_max"),
-    ]
-)
-"""Keywords that are taken so that moving over from azure-identity-broker is changing an import."""
+_CredentialT = TypeVar("_CredentialT", bound="BrokerCredential")
 
 
 class CredentialBase:
     """What the sync and the async credential share: configuration, and translation in both directions."""
+
+    _closed = False
+    _in_use: InUse | None = None
+    """What it has at work, once it was asked for a token."""
 
     def __init__(
         self,
@@ -73,7 +56,7 @@ class CredentialBase:
         timeout: float | None = None,
         authentication_record: AuthenticationRecord | None = None,
         disable_automatic_authentication: bool = False,
-        additionally_allowed_tenants: Iterable[str] = (),
+        additionally_allowed_tenants: Iterable[str] | None = (),
         disable_instance_discovery: bool = False,
         enable_support_logging: bool = False,
         parent_window_handle: int | None = None,
@@ -89,17 +72,17 @@ class CredentialBase:
         silent_timeout: float | None = None,
         **kwargs: Any,
     ) -> None:
-        _check_keywords(type(self).__name__, kwargs)
+        keywords.check_names(type(self).__name__, kwargs)
         self._recorded: Account | None = None
         if authentication_record is not None:
             self._recorded = account_of(authentication_record)
-            client_id, authority = authentication_record.client_id, authentication_record.authority
+            client_id, authority = self._recorded.client_id, self._recorded.authority
             tenant_id = tenant_id or authentication_record.tenant_id
         self._account = self._recorded
-        self._arguments = {
+        arguments = {
             "tenant_id": tenant_id,
             "client_id": client_id,
-            "authority": authority or os.environ.get("AZURE_AUTHORITY_HOST") or None,
+            "authority": authority or os.environ.get("AZURE_AUTHORITY_HOST", "").strip() or None,
             "login_hint": login_hint,
             "prompt_timeout": timeout,
             "require_broker": require_broker,
@@ -111,59 +94,64 @@ class CredentialBase:
             "silent_timeout": silent_timeout,
         }
         self._labels = {"prompt_timeout": "timeout"} | _labels_of(self._account, authority)
-        _check(self._arguments)
-        self._disable_interactive_fallback = disable_interactive_fallback
-        may_prompt = not (disable_automatic_authentication or disable_interactive_fallback)
-        self._prompt = Prompt.IF_NEEDED if may_prompt else Prompt.NEVER
-        self._allowed_tenants = frozenset(tenant.lower() for tenant in additionally_allowed_tenants)
-        self._use_default_account = use_default_broker_account
-        self._disable_instance_discovery = disable_instance_discovery
-        self._support_logging = enable_support_logging
-        self._window = PromptWindow(parent_window_handle or 0, enable_msa_passthrough)
-        self._closed = False
+        self._arguments = _checked(arguments, self._labels)
+        self._disable_interactive_fallback = flag("disable_interactive_fallback", disable_interactive_fallback)
+        quiet = flag("disable_automatic_authentication", disable_automatic_authentication)
+        self._prompt = Prompt.NEVER if quiet or self._disable_interactive_fallback else Prompt.IF_NEEDED
+        self._allowed_tenants = allowed_tenants(additionally_allowed_tenants)
+        self._use_default_account = flag("use_default_broker_account", use_default_broker_account)
+        self._disable_instance_discovery = flag("disable_instance_discovery", disable_instance_discovery)
+        self._support_logging = flag("enable_support_logging", enable_support_logging)
+        handle = keywords.window_handle("parent_window_handle", parent_window_handle)
+        self._window = PromptWindow(handle, flag("enable_msa_passthrough", enable_msa_passthrough))
         self._unready_level = logging.WARNING
+
+    def __setstate__(self, state: Any) -> None:
+        """Take over what a copy or a pickle holds: settings and the account, and whatever a subclass adds."""
+        attributes, slots = state if isinstance(state, tuple) else (state, None)
+        self.__dict__.update(attributes or {})
+        self.__dict__.pop("_in_use", None)  # a shallow copy's is still the original's
+        for name, value in (slots or {}).items():
+            setattr(self, name, value)
 
     def _tokens(self) -> Tokens:
         """:raises ~azext_brokerauth.errors.BrokerAuthError: it was closed, or the settings cannot be used."""
         if self._closed:
             raise errors.ClosedError("This credential was closed.", remedies=code("Make a new one."))
-        if self._opened is None:
-            chosen = settings.load(self._arguments, labels=self._labels)
-            store = AccountStore(settings.config_directory())
-            opened = Tokens(
-                chosen,
-                records=store.read if self._account is None else Records,
-                window=self._window,
-                disable_instance_discovery=self._disable_instance_discovery,
-                enable_pii_log=self._support_logging,
-            )
-            # Threads may meet here, and a lock could be held by one that a fork leaves behind. Only one of them sets
-            # it; what the others made holds nothing yet.
-            self.__dict__.setdefault("_tokens_in_use", opened)
-        return self._opened or opened
+        in_use: InUse = self.__dict__.setdefault("_in_use", InUse())
+        return in_use.get(self._open)
+
+    def _open(self) -> Tokens:
+        store = AccountStore(settings.config_directory())
+        return Tokens(
+            settings.load(self._arguments, labels=self._labels),
+            records=store.read if self._account is None else Records,
+            window=self._window,
+            disable_instance_discovery=self._disable_instance_discovery,
+            enable_pii_log=self._support_logging,
+        )
 
     @property
     def _opened(self) -> Tokens | None:
-        return cast("Tokens | None", self.__dict__.get("_tokens_in_use"))
+        return self._in_use.tokens if self._in_use else None
 
-    def _request(self, chosen: settings.Settings, scopes: tuple[str, ...], options: Mapping[str, Any]) -> TokenRequest:
+    def _request(self, chosen: settings.Settings, asked: Asked) -> TokenRequest:
         """One request, from the arguments of the methods that azure-core names.
 
         :raises ~azext_brokerauth.errors.BrokerAuthError: it must not or cannot be asked.
         """
         target = chosen.target
-        if options.get("tenant_id"):
-            asked = replace(target, tenant=str(options["tenant_id"]))
+        if asked.tenant:
             # First, since no additionally_allowed_tenants could widen what is enforced.
-            policy.check_target(chosen, asked, "of this request")
+            policy.check_target(chosen, replace(target, tenant=asked.tenant), "of this request")
             target = replace(target, tenant=self._tenant(asked.tenant, target.tenant))
         return TokenRequest(
-            scopes or (default_scope(target),),
+            asked.scopes or (default_scope(target),),
             target,
             whose=self._whose(chosen),
-            claims=options.get("claims") or "",
-            enable_cae=bool(options.get("enable_cae")),
-            pop=pop_parameters(options.get("pop")),
+            claims=asked.claims,
+            enable_cae=asked.enable_cae,
+            pop=asked.pop,
         )
 
     def _whose(self, chosen: settings.Settings) -> Account | str:
@@ -175,15 +163,11 @@ class CredentialBase:
 
     def _tenant(self, wanted: str, own: str) -> str:
         """The tenant for one request, by azure-identity's rules (``additionally_allowed_tenants``)."""
-        if wanted.lower() == own:
+        if wanted == own:
             return own
         if os.environ.get("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"):
             _LOGGER.info("Tenant %s was asked for, but only %s is used: multi-tenant sign-in is off.", wanted, own)
             return own
-        try:
-            wanted = settings.tenant(wanted)
-        except ValueError as error:
-            raise errors.InvalidInputError(f"tenant_id cannot be {wanted!r}: {error}.") from error
         unlimited = own in SHARED_TENANTS and not self._allowed_tenants
         if unlimited or "*" in self._allowed_tenants or wanted in self._allowed_tenants:
             return wanted
@@ -204,9 +188,7 @@ class CredentialBase:
         _LOGGER.debug("%s.%s: token of %s", type(self).__name__, method, token.account.username)
         return token
 
-    def _translated(
-        self, method: str, error: Exception, scopes: tuple[str, ...], options: Mapping[str, Any]
-    ) -> Exception:
+    def _translated(self, method: str, error: Exception, asked: Asked) -> Exception:
         """The azure-core or azure-identity error that tells a chain the right thing, after a line in the log."""
         from azure.core.exceptions import ClientAuthenticationError
         from azure.identity import AuthenticationRequiredError, CredentialUnavailableError
@@ -218,7 +200,7 @@ class CredentialBase:
             message = f"{name}: an unexpected {type(error).__name__}: {redact(str(error), personal=False)}"
         level, translated = logging.WARNING, ClientAuthenticationError(message=message)
         if isinstance(error, errors.InteractionRequiredError):
-            translated = AuthenticationRequiredError(scopes, message=message, claims=options.get("claims"))
+            translated = AuthenticationRequiredError(asked.scopes, message=message, claims=asked.claims or None)
         elif isinstance(error, errors.BrokerAuthError) and not error.attempted and not self._insists_on_broker(error):
             level, translated = logging.INFO, CredentialUnavailableError(message=message)
             if isinstance(error, errors.BrokerNotReadyError):
@@ -238,19 +220,6 @@ class CredentialBase:
             return Prompt.NEVER
         return Prompt.IF_NEEDED if self._use_default_account else Prompt.SELECT_ACCOUNT
 
-    def _shut(self) -> None:
-        self._closed = True
-        if self._opened is not None:
-            self._opened.close()
-
-
-def _check_keywords(name: str, kwargs: Mapping[str, object]) -> None:
-    """:raises TypeError, ImportError: a keyword is unknown, or azure-identity is not installed."""
-    if unknown := sorted(set(kwargs) - _NO_EFFECT):
-        raise TypeError(f"{name} takes no keyword {', '.join(unknown)}")
-    if importlib.util.find_spec("azure.identity") is None:
-        raise ImportError(f"{name} needs azure-identity. Run: pip install 'brokerauth[sdk]'")
-
 
 def _labels_of(account: Account | None, authority: str | None) -> dict[str, str]:
     """Where arguments came from that are not keywords of the same name."""
@@ -259,12 +228,14 @@ def _labels_of(account: Account | None, authority: str | None) -> dict[str, str]
     return {} if authority else {"authority": "the environment variable AZURE_AUTHORITY_HOST"}
 
 
-def _check(arguments: Mapping[str, object]) -> None:
-    """:raises ValueError: one cannot be used."""
+def _checked(arguments: Mapping[str, object], labels: Mapping[str, str]) -> dict[str, object]:
+    """:raises TypeError, ValueError: one cannot be used."""
+    typed = keywords.of_settings(arguments, labels)
     try:
-        settings.check(arguments)
+        settings.check(typed, labels)
     except errors.InvalidInputError as error:
         raise ValueError(str(error)) from error
+    return typed
 
 
 class BrokerCredential(CredentialBase):
@@ -328,8 +299,7 @@ class BrokerCredential(CredentialBase):
         :raises ValueError: no scope, or an invalid one.
         """
         options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
-        check_given("get_token", scopes)
-        return access_token(self._get("get_token", scopes, options, self._prompt))
+        return access_token(self._get("get_token", checked_call(scopes, options, "get_token"), self._prompt))
 
     def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """Request an access token for `scopes`. Called by Azure SDK clients.
@@ -341,8 +311,8 @@ class BrokerCredential(CredentialBase):
         :rtype: ~azure.core.credentials.AccessTokenInfo
         :raises: as :meth:`get_token`.
         """
-        check_given("get_token_info", scopes)
-        return access_token_info(self._get("get_token_info", scopes, options or {}, self._prompt))
+        asked_for = checked_call(scopes, options, "get_token_info")
+        return access_token_info(self._get("get_token_info", asked_for, self._prompt))
 
     def authenticate(
         self,
@@ -366,36 +336,29 @@ class BrokerCredential(CredentialBase):
         """
         options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
         prompt = self._authentication_prompt()
-        token = self._get("authenticate", tuple(scopes or ()), options, prompt, chosen_anew=True)
+        token = self._get("authenticate", checked_call(scopes, options), prompt, chosen_anew=True)
         return authentication_record(token.account)
 
     def close(self) -> None:
         """End the broker's process. The credential cannot be used afterwards."""
-        self._shut()
+        self._closed = True
+        if self._in_use:
+            self._in_use.close()
 
-    def __enter__(self) -> BrokerCredential:
+    def __enter__(self: _CredentialT) -> _CredentialT:
         return self
 
     def __exit__(self, *args: object) -> None:
         self.close()
 
-    def _get(
-        self,
-        method: str,
-        scopes: tuple[str, ...],
-        options: Mapping[str, Any],
-        prompt: Prompt,
-        *,
-        chosen_anew: bool = False,
-    ) -> Token:
-        check_spelling(scopes)
+    def _get(self, method: str, asked: Asked, prompt: Prompt, *, chosen_anew: bool = False) -> Token:
         try:
             tokens = self._tokens()
             chosen = tokens.in_force()
-            token = tokens.get(self._request(chosen, scopes, options), prompt, chosen=chosen)
+            token = tokens.get(self._request(chosen, asked), prompt, chosen=chosen)
             return self._finished(method, token, chosen_anew=chosen_anew)
         except Exception as error:
-            raise self._translated(method, error, scopes, options) from error
+            raise self._translated(method, error, asked) from error
 
 
 __all__ = ["BrokerCredential"]

@@ -132,6 +132,8 @@ def _token(
         raise errors.InvalidInputError(
             "--resource and --scope both say what the token is for.", remedies=person("Leave one out.")
         )
+    named = [f"{resource}/.default"] if resource else scopes
+    sign_in.check_scopes(named or (), "--resource" if resource else "--scope")
     chosen = sign_in.in_force(username, tenant)
     account = recorded(account_store().read(), chosen.login_hint)
     target = replace(account.target, tenant=chosen.tenant_id) if tenant else account.target
@@ -139,7 +141,7 @@ def _token(
     again = own("login", "--username", account.username)
     policy.check_target(chosen, target, f"of {account.username}'s sign-in", again)
     request = TokenRequest(
-        tuple(scopes or [f"{resource}/.default" if resource else default_scope(target)]),
+        tuple(named or [default_scope(target)]),
         target,
         whose=account,
         claims=sign_in.claims_text(claims_challenge),

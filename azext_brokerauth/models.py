@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -103,15 +102,6 @@ class TokenRequest:
     def answer_may_be_cached(self) -> bool:
         """May its token answer others? What claims brought is an ordinary token, better than the one before."""
         return not (self.pop or self.client_session)
-
-
-def is_challenge(claims: str) -> bool:
-    """Is it a claims challenge as the runtime takes one: a JSON object with something in it?"""
-    try:
-        parsed = json.loads(claims)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(parsed, dict) and bool(parsed)
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,18 @@ import base64
 import binascii
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
 from knack.log import get_logger
 
-from azext_brokerauth import errors, settings
+from azext_brokerauth import errors, settings, spelling
 from azext_brokerauth.accounts import AccountStore, Records
 from azext_brokerauth.errors import BrokerAuthError, InvalidInputError
 from azext_brokerauth.machine import detect
-from azext_brokerauth.models import Account, is_challenge, own, person
+from azext_brokerauth.models import Account, own, person
 from azext_brokerauth.settings import NO_FALLBACK, Settings
 from azext_brokerauth.terminal import countdown
 from azext_brokerauth.tokens import Prompt, Tokens
@@ -48,6 +48,9 @@ class SignInOptions:
     no_prompt: bool = False
     timeout: str | None = None
     fallback: str | None = None
+
+    def __post_init__(self) -> None:
+        check_scopes(self.scopes or ())
 
     @property
     def prompt(self) -> Prompt:
@@ -163,11 +166,22 @@ def claims_text(challenge: str | None) -> str:
         if not text.startswith("{"):
             padded = text + "=" * (-len(text) % 4)
             text = base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True).decode()
-        if not is_challenge(text):
-            raise ValueError("not a JSON object with something in it")
-    except (binascii.Error, ValueError, RecursionError) as error:
+        return spelling.claims(text)
+    except (binascii.Error, ValueError) as error:
         raise InvalidInputError(
             "--claims-challenge is not a claims challenge.",
             remedies=person('Give the value of claims="..." from the resource\'s WWW-Authenticate header, as it is.'),
         ) from error
-    return text
+
+
+def check_scopes(scopes: Iterable[str], option: str = "--scope") -> None:
+    """Raise if one has characters that no scope has.
+
+    :param option: where they come from.
+    :raises InvalidInputError: it is named.
+    """
+    for scope in scopes:
+        try:
+            spelling.scope(scope)
+        except ValueError as error:
+            raise InvalidInputError(f"{option} cannot be {scope!r}: {error}.") from error

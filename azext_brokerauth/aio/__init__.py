@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+import contextlib
+import contextvars
+import functools
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from azure.core.credentials import AccessToken, AccessTokenInfo
 
-from azext_brokerauth.azure_core import (
-    access_token,
-    access_token_info,
-    authentication_record,
-    check_given,
-    check_spelling,
-)
+from azext_brokerauth.azure_core import Asked, access_token, access_token_info, authentication_record, checked_call
 from azext_brokerauth.credential import CredentialBase
+from azext_brokerauth.lifetime import aside
 from azext_brokerauth.models import Token
 from azext_brokerauth.tokens import Prompt
 
@@ -24,6 +22,9 @@ if TYPE_CHECKING:
     from azure.identity import AuthenticationRecord
 
 __all__ = ["BrokerCredential"]
+
+_CredentialT = TypeVar("_CredentialT", bound="BrokerCredential")
+_ResultT = TypeVar("_ResultT")
 
 
 class BrokerCredential(CredentialBase):
@@ -58,8 +59,7 @@ class BrokerCredential(CredentialBase):
         :raises ValueError: no scope, or an invalid one.
         """
         options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
-        check_given("get_token", scopes)
-        return access_token(await self._get("get_token", scopes, options, self._prompt))
+        return access_token(await self._get("get_token", checked_call(scopes, options, "get_token"), self._prompt))
 
     async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """Request an access token for `scopes`. Called by Azure SDK clients.
@@ -71,8 +71,8 @@ class BrokerCredential(CredentialBase):
         :rtype: ~azure.core.credentials.AccessTokenInfo
         :raises: as :meth:`get_token`.
         """
-        check_given("get_token_info", scopes)
-        return access_token_info(await self._get("get_token_info", scopes, options or {}, self._prompt))
+        asked_for = checked_call(scopes, options, "get_token_info")
+        return access_token_info(await self._get("get_token_info", asked_for, self._prompt))
 
     async def authenticate(
         self,
@@ -96,33 +96,26 @@ class BrokerCredential(CredentialBase):
         """
         options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
         prompt = self._authentication_prompt()
-        token = await self._get("authenticate", tuple(scopes or ()), options, prompt, chosen_anew=True)
+        token = await self._get("authenticate", checked_call(scopes, options), prompt, chosen_anew=True)
         return authentication_record(token.account)
 
     async def close(self) -> None:
         """End the broker's process. The credential cannot be used afterwards."""
-        await asyncio.to_thread(self._shut)
+        self._closed = True
+        if self._in_use and self._in_use.tokens:
+            await _off_the_loop(self._in_use.end)
 
-    async def __aenter__(self) -> BrokerCredential:
+    async def __aenter__(self: _CredentialT) -> _CredentialT:
         return self
 
     async def __aexit__(self, *args: object) -> None:
         await self.close()
 
-    async def _get(
-        self,
-        method: str,
-        scopes: tuple[str, ...],
-        options: Mapping[str, Any],
-        prompt: Prompt,
-        *,
-        chosen_anew: bool = False,
-    ) -> Token:
-        check_spelling(scopes)
+    async def _get(self, method: str, asked: Asked, prompt: Prompt, *, chosen_anew: bool = False) -> Token:
         try:
             tokens = self._tokens()
             chosen = tokens.in_force()
-            future = tokens.begin(self._request(chosen, scopes, options), prompt, chosen=chosen)
+            future = tokens.begin(self._request(chosen, asked), prompt, chosen=chosen)
             try:
                 token = future.result() if future.done() else await asyncio.wrap_future(future)
             except BaseException:  # CancelledError, Ctrl-C
@@ -130,5 +123,29 @@ class BrokerCredential(CredentialBase):
                 raise
             return self._finished(method, token, chosen_anew=chosen_anew)
         except Exception as error:
-            # In a thread: the first error imports azure.identity, which would hold the loop up.
-            raise await asyncio.to_thread(self._translated, method, error, scopes, options) from error
+            # The first error imports azure.identity, which would hold the loop up.
+            raise await _off_the_loop(functools.partial(self._translated, method, error, asked)) from error
+
+
+async def _off_the_loop(call: Callable[[], _ResultT]) -> _ResultT:
+    """What a function gives that would hold the loop up. At the end of a program, when the loop's own threads are gone
+    (``asyncio.to_thread``), and where there is no loop of asyncio's, it is run here."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return call()
+    outcome: asyncio.Future[_ResultT] = loop.create_future()
+
+    def settle(into: Callable[[Any], None], result: object) -> None:
+        if not outcome.done():
+            into(result)
+
+    def work() -> None:
+        try:
+            settled = functools.partial(settle, outcome.set_result, call())
+        except BaseException as error:  # noqa: BLE001  (it is the waiter's)
+            settled = functools.partial(settle, outcome.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # nobody waits: the loop was closed
+            loop.call_soon_threadsafe(settled)
+
+    return await outcome if aside(functools.partial(contextvars.copy_context().run, work)) else call()

@@ -12,11 +12,11 @@ from typing import Any
 from knack.log import get_logger
 
 from azext_brokerauth import errors, files, sign_in
+from azext_brokerauth.azcli import launcher
 from azext_brokerauth.models import own, person
 
 _LOGGER = get_logger(__name__)
 
-_LAUNCHER = Path(__file__).with_name("launcher.py")
 _MARK = "# Made by: az brokerauth enable-az. Removed by: az brokerauth disable-az."
 _DIRECTORY = "~/.local/bin"
 
@@ -33,7 +33,7 @@ def enable_az(directory: str | None = None) -> dict[str, Any]:
     stock = _first_az(path)
     try:
         with files.Directory(path.parent, make=True) as into:
-            into.replace(path.name, _script().encode(), 0o755)
+            into.replace(path.name, _script(stock).encode(), 0o755)
     except OSError as error:
         raise errors.SettingsError(
             f"{path} cannot be written: {error.strerror}.", remedies=person("Name another.")
@@ -46,7 +46,7 @@ def enable_az(directory: str | None = None) -> dict[str, Any]:
             found or "any other az",
             shlex.quote(str(path.parent)),
         )
-    return {"path": str(path), "python": sys.executable, "launcher": str(_LAUNCHER), "insteadOf": stock}
+    return {"path": str(path), "python": sys.executable, "extension": launcher.EXTENSION, "insteadOf": stock}
 
 
 def disable_az(directory: str | None = None) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def execute(arguments: list[str]) -> None:
             remedies=own("exec", "--", "az", "group", "list", text="With the whole az command after --,"),
         )
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-I", str(_LAUNCHER), *typed[1:]])  # noqa: S606
+    os.execv(sys.executable, [*launcher.command_line(), *typed[1:]])  # noqa: S606
 
 
 def _check_allowed(command: str) -> None:
@@ -100,17 +100,25 @@ def _is_ours(path: Path) -> bool:
 
 def _first_az(but: Path) -> str | None:
     """The az that PATH leads to, ours left out."""
-    elsewhere = [d for d in os.environ.get("PATH", "").split(os.pathsep) if Path(d).absolute() != but.parent]
-    return shutil.which("az", path=os.pathsep.join(elsewhere))
+    for directory in os.environ.get("PATH", "").split(os.pathsep):
+        found = shutil.which("az", path=directory) if directory else None
+        if found and Path(found).absolute() != but and not _is_ours(Path(found)):
+            return found
+    return None
 
 
-def _script() -> str:
-    """It names az's Python, and never an az in PATH, which could be itself."""
-    python, launcher = shlex.quote(sys.executable), shlex.quote(str(_LAUNCHER))
+def _script(stock: str | None) -> str:
+    """It names az's Python, and the az that it stands before only for the case that this Python is gone.
+
+    :param stock: that az; None: there is none.
+    """
+    python, *words = launcher.command_line(stock)
     installer = os.environ.get("AZ_INSTALLER")  # az's own start script sets it, for az upgrade
     setting = f"export AZ_INSTALLER={shlex.quote(installer)}\n" if installer else ""
+    gone = f"{python} is gone, with which az was enabled. Run: az brokerauth enable-az"
+    instead = f'exec {shlex.quote(stock)} "$@"\n' if stock else "exit 127\n"
     return (
         f"#!/bin/sh\n{_MARK}\n{setting}"
-        f'[ -f {launcher} ] && exec {python} -I {launcher} "$@"\n'
-        f'exec {python} -Im azure.cli "$@"\n'
+        f'[ -x {shlex.quote(python)} ] && exec {shlex.quote(python)} {shlex.join(words)} "$@"\n'
+        f"printf '%s\\n' {shlex.quote('WARNING: az runs without brokerauth: ' + gone)} >&2\n{instead}"
     )

@@ -14,6 +14,9 @@ from typing import Any
 from knack.log import get_logger
 
 from azext_brokerauth import errors, settings
+from azext_brokerauth.azcli import cache_entries, network
+from azext_brokerauth.azcli.az_accounts import is_brokered, is_signed_in, to_account
+from azext_brokerauth.azcli.cache_entries import BROKER
 from azext_brokerauth.azcli.errors import az_error
 from azext_brokerauth.errors import AGAIN
 from azext_brokerauth.errors.rendering import AZ, in_words
@@ -26,8 +29,6 @@ from azext_brokerauth.tokens.renewal import MANDATORY
 
 _LOGGER = get_logger(__name__)
 
-_BROKER = "broker"
-"""How MSAL marks an account, and the grant, of a sign-in through the broker (``msal.token_cache``)."""
 _AGENT_SESSION = "client_session"
 """The only request data that is not about another kind of token (``azure.cli.core.auth.agentic_session``)."""
 
@@ -53,37 +54,6 @@ class SignIn:
 SIGNING_IN: ContextVar[SignIn | None] = ContextVar("SIGNING_IN", default=None)
 
 
-def is_brokered(cache: Any, account: Mapping[str, Any]) -> bool:
-    """Does az's account hold because of a broker sign-in?
-
-    A later sign-in by browser leaves MSAL's mark of the broker in place for tenants that it did not touch, but it
-    brings a refresh token, which a broker sign-in never does. The later sign-in counts.
-
-    :param cache: MSAL's token cache.
-    :param account: as ``get_accounts`` gives it.
-    """
-    owner = {name: account.get(name) for name in ("environment", "home_account_id")}
-    refresh_tokens = cache.search(cache.CredentialType.REFRESH_TOKEN, query=owner)
-    return account.get("account_source") == _BROKER and not any(True for _ in refresh_tokens)
-
-
-def to_account(account: Mapping[str, Any], client_id: str, authority: str) -> Account:
-    """MSAL's account as ours.
-
-    :param account: as ``get_accounts`` gives it.
-    :param client_id: the application that was signed in to.
-    :param authority: the authority's host name.
-    """
-    return Account(
-        username=account["username"],
-        home_account_id=account["home_account_id"],
-        local_account_id=account["local_account_id"],
-        tenant=account["realm"],
-        client_id=client_id,
-        authority=authority,
-    )
-
-
 class BrokeredApplication:
     """MSAL's application, but for the tokens of accounts that signed in through the broker.
 
@@ -93,6 +63,7 @@ class BrokeredApplication:
     :param make: MSAL's ``PublicClientApplication``.
     :param client_id: az's, and whatever else az passes.
     :keyword tokens: gives what gets tokens, anew for each request, since settings and policy may have changed.
+    :raises AzCLIError: MSAL asks the authority about itself, and cannot reach it.
     """
 
     def __init__(
@@ -104,7 +75,7 @@ class BrokeredApplication:
         **options: Any,
     ) -> None:
         self._tokens = tokens or tokens_in_force
-        self._inner = make(client_id, **options)
+        self._inner = _made(make, client_id, options)
         self._make = functools.partial(make, client_id, **options)
         self._client_id = client_id
         self._enable_cae = "CP1" in (options.get("client_capabilities") or ())
@@ -167,7 +138,7 @@ class BrokeredApplication:
         response = self._response(token)
         # A token made for an agent's session is not for the person's next command.
         if tokens.settings.may_seed_az and wanted.answer_may_be_cached:
-            self._keep(scopes, token, response)
+            self._keep_if_signed_in(scopes, token, response, account)
         return response
 
     def acquire_token_interactive(self, scopes: list[str], **options: Any) -> Any:
@@ -197,11 +168,12 @@ class BrokeredApplication:
                 raise _not_kept(error, why) from error
             _LOGGER.warning(warning)
             return self._without_broker(sign_in, scopes, options)
-        sign_in.replaced_browser = self._forget(token.account)
         sign_in.token = token
         response = self._response(token)
         without_token = {name: response[name] for name in ("client_info", "id_token_claims")}
-        self._keep(scopes, token, response if tokens.settings.may_seed_az else without_token)
+        with cache_entries.undisturbed(self._inner.token_cache):
+            sign_in.replaced_browser = self._forget(token.account)
+            self._keep(scopes, token, response if tokens.settings.may_seed_az else without_token)
         return response
 
     def _without_broker(self, sign_in: SignIn, scopes: list[str], options: Mapping[str, Any]) -> Any:
@@ -274,7 +246,7 @@ class BrokeredApplication:
             "token_type": token.token_type,
             "expires_in": max(0, token.expires_on - now),
             **({} if token.refresh_on is None else {"refresh_in": max(0, token.refresh_on - now)}),
-            "token_source": _BROKER,
+            "token_source": BROKER,
             "client_info": base64.urlsafe_b64encode(client_info).decode().rstrip("="),
             "id_token_claims": {
                 "preferred_username": token.account.username,
@@ -283,6 +255,18 @@ class BrokeredApplication:
                 "tid": token.tenant,
             },
         }
+
+    def _keep_if_signed_in(
+        self, scopes: Sequence[str], token: Token, response: Mapping[str, Any], account: Mapping[str, Any]
+    ) -> None:
+        """Keep an answer, unless the person has signed out, or in without the broker, since it was asked for."""
+        with cache_entries.undisturbed(self._inner.token_cache):
+            owner = (account["environment"], account["home_account_id"])
+            signed_in = is_signed_in(self._inner.token_cache, *owner, brokered=True)
+            if signed_in:
+                self._keep(scopes, token, response)
+        if not signed_in:
+            _LOGGER.debug("the account has been signed out meanwhile: its new token is not kept")
 
     def _keep(self, scopes: Sequence[str], token: Token, response: Mapping[str, Any]) -> None:
         """Put an answer of the broker into az's cache as ``ClientApplication._process_broker_response`` does."""
@@ -293,7 +277,7 @@ class BrokeredApplication:
                 "token_endpoint": self._inner.authority.token_endpoint,
                 "environment": self._inner.authority.instance,
                 "response": dict(response),
-                "grant_type": _BROKER,
+                "grant_type": BROKER,
                 "_account_id": token.account.local_account_id,
             }
         )
@@ -303,10 +287,10 @@ class BrokeredApplication:
 
         :returns: was one of them not through the broker?
         """
-        earlier = [a for a in self._inner.get_accounts() if a["home_account_id"] == account.home_account_id]
-        by_browser = any(not is_brokered(self._inner.token_cache, found) for found in earlier)
-        for found in earlier:
-            self._inner.remove_account(found)
+        cache, owner = self._inner.token_cache, (self._inner.authority.instance, account.home_account_id)
+        earlier = cache_entries.entries(cache, cache.CredentialType.ACCOUNT, *owner)
+        by_browser = any(not is_brokered(cache, found) for found in earlier)
+        cache_entries.forget(cache, *owner)
         return by_browser
 
 
@@ -331,6 +315,27 @@ class _Held:
         """Put everything into az's cache."""
         for event in self._added:
             self._cache.add(event)
+
+
+def _made(make: Callable[..., Any], client_id: str, options: Mapping[str, Any]) -> Any:
+    """MSAL's application. Its making asks the authority about itself, unless az remembers the answer.
+
+    :raises AzCLIError: in a sign-in of ours, or where somebody is signed in through the broker: why it cannot be made.
+    """
+    try:
+        return make(client_id, **options)
+    except Exception as error:
+        cache = options.get("token_cache")
+        if SIGNING_IN.get() is None and not (cache and _has_brokered(cache)):
+            raise
+        trouble = network.authority_error(error, str(options.get("authority") or ""), client_id)
+        if trouble is None:
+            raise
+        raise az_error(trouble) from error
+
+
+def _has_brokered(cache: Any) -> bool:
+    return any(is_brokered(cache, account) for account in list(cache.search(cache.CredentialType.ACCOUNT)))
 
 
 def tokens_in_force() -> Tokens:

@@ -12,6 +12,7 @@ from typing import Any
 from knack.log import get_logger
 
 from azext_brokerauth import settings
+from azext_brokerauth.azcli import damage
 from azext_brokerauth.errors import BrokerAuthError
 from azext_brokerauth.machine import Kind, detect
 from azext_brokerauth.settings import Settings
@@ -22,6 +23,7 @@ _LOGGER = get_logger(__name__)
 _MADE_IN = ("azure.cli.core.auth.identity", "azure.cli.core.auth.msal_credentials")
 """Where az has the name ``PublicClientApplication``."""
 _RELIED_ON: dict[tuple[str, str], tuple[str, ...]] = {
+    ("azure.cli.core.auth.identity", "load_persisted_token_cache"): ("location", "encrypt"),
     ("azure.cli.core.auth.identity", "Identity.__init__"): ("authority", "tenant_id", "client_id", "encrypt"),
     ("azure.cli.core.auth.identity", "Identity.get_user"): ("user",),
     ("azure.cli.core.auth.identity", "Identity.get_user_credential"): ("username",),
@@ -104,6 +106,7 @@ class Hook:
 
     def _step_aside(self, error: Exception) -> None:
         self._why_not = f"An error that nobody foresaw: {type(error).__name__}: {error}"
+        damage.tell(error)
         _LOGGER.debug("az is left as it is", exc_info=True)
 
 
@@ -142,8 +145,11 @@ def _why_not_here(chosen: Settings | BrokerAuthError) -> str | None:
 
 
 def _install() -> None:
+    from azext_brokerauth.azcli import token_cache
     from azext_brokerauth.azcli.facade import BrokeredApplication
 
+    identity: Any = importlib.import_module(_MADE_IN[0])
+    identity.load_persisted_token_cache = token_cache.load
     for name in _MADE_IN:
         module: Any = importlib.import_module(name)
         module.PublicClientApplication = functools.partial(BrokeredApplication, module.PublicClientApplication)

@@ -34,7 +34,7 @@ def remove_tokens(cli_ctx: Any, why: str) -> None:
 
 
 def _removed_from(cache: Any) -> int:
-    from azext_brokerauth.azcli.facade import is_brokered
+    from azext_brokerauth.azcli.az_accounts import is_brokered
 
     removed = 0
     for account in list(cache.search(cache.CredentialType.ACCOUNT)):

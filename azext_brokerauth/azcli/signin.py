@@ -11,12 +11,15 @@ from typing import Any
 
 from azure.cli.core import _profile
 from knack.log import get_logger
+from knack.util import CLIError
 
 from azext_brokerauth import custom, errors, output, settings, sign_in
 from azext_brokerauth.accounts import Records
-from azext_brokerauth.azcli.facade import SIGNING_IN, SignIn, is_brokered, to_account
+from azext_brokerauth.azcli import network, presence
+from azext_brokerauth.azcli.az_accounts import to_account
+from azext_brokerauth.azcli.facade import SIGNING_IN, SignIn
 from azext_brokerauth.azcli.hook import HOOK
-from azext_brokerauth.models import SHARED_TENANTS, Account, Token, run
+from azext_brokerauth.models import SHARED_TENANTS, Token, own, run
 from azext_brokerauth.sign_in import SignInOptions, takes_sign_in_options
 from azext_brokerauth.tokens.renewal import MANDATORY
 
@@ -46,8 +49,9 @@ def login(
     _check_cache(cmd.cli_ctx)
     claims = sign_in.claims_text(options.claims_challenge)
     wanted = SimpleNamespace(tenant=None if chosen.tenant_id in SHARED_TENANTS else chosen.tenant_id)
-    _validators.validate_tenant(cmd, wanted)
-    with _signing_in(SignIn(chosen, options.prompt)) as signing_in:
+    reached = network.explained(chosen.target, cmd.cli_ctx.cloud.endpoints.resource_manager)
+    with reached, _signing_in(cmd.cli_ctx, SignIn(chosen, options.prompt)) as signing_in:
+        _validators.validate_tenant(cmd, wanted)
         subscriptions = az_profile.login(
             cmd,
             tenant=wanted.tenant,
@@ -65,7 +69,10 @@ def login(
             "az did not ask the broker for a token.", remedies=run("az", "login", text="To sign in without it,")
         )
     with sign_in.account_store().change() as change:
-        change.after = change.before.with_account(token.account).with_az(token.account)
+        if kept := presence.is_in_cache(cmd.cli_ctx, token.account):
+            change.after = change.before.with_account(token.account).with_az(token.account)
+    if not kept:
+        raise _signed_out_meanwhile(cmd.cli_ctx, token)
     if signing_in.replaced_browser:
         _LOGGER.warning(
             "The earlier sign-in of %s by browser was removed from az: its refresh token would have been used instead"
@@ -93,10 +100,13 @@ def _fell_back(
 def logout(cmd: Any, username: str | None = None, all_accounts: bool = False) -> None:
     """Sign accounts out, of az too."""
     leaving = sign_in.accounts_leaving(username, all_accounts)
+    ours = sign_in.account_store().read().signed_in_to_az
     custom.logout(username, all_accounts)
     for account in leaving:
-        if _is_known(cmd.cli_ctx, account, brokered=True):
-            _profile.Profile(cli_ctx=cmd.cli_ctx).logout(account.username)
+        # A sign-in that ends at the same time comes before all of this, or after.
+        with sign_in.account_store().change() as change:
+            change.after = change.before.without(account)
+            presence.sign_out(cmd.cli_ctx, account, is_ours=account.home_account_id in ours)
 
 
 def notice_sign_out(cli_ctx: Any) -> None:
@@ -116,7 +126,7 @@ def notice_sign_out(cli_ctx: Any) -> None:
         for account in signed_in:
             # The name is the cheap answer. Another account may have taken all its subscriptions over, so az's token
             # cache has the last word.
-            if account.username in names or _is_known(cli_ctx, account):
+            if account.username in names or presence.is_in_cache(cli_ctx, account):
                 continue
             with store.change() as change:
                 change.after = change.before.without(account)
@@ -130,9 +140,10 @@ def _check_cache(cli_ctx: Any) -> None:
 
     :raises BrokerNotReadyError: it is told to encrypt its cache, and lacks the packages for that.
     """
+    from azext_brokerauth.azcli import token_cache  # with MSAL, which az imports next
+
     try:
-        # Loads the cache.
-        _profile._create_identity_instance(cli_ctx, cli_ctx.cloud.endpoints.active_directory)._msal_app  # noqa: B018
+        token_cache.of_az(cli_ctx)
     except ImportError as error:
         raise errors.BrokerNotReadyError(
             f"az cannot open its own token cache (core.encrypt_token_cache is true): {str(error).splitlines()[0]}",
@@ -143,14 +154,31 @@ def _check_cache(cli_ctx: Any) -> None:
         ) from error
 
 
+def _signed_out_meanwhile(cli_ctx: Any, token: Token) -> errors.BrokerAuthError:
+    """Take back what is left of a sign-in, and say why."""
+    presence.sign_out(cli_ctx, token.account, is_ours=True)
+    return errors.SignInCanceledError(
+        f"{token.account.username} was signed out while this sign-in ran, so it was not kept.",
+        remedies=own("login", "--username", token.account.username),
+    )
+
+
 @contextmanager
-def _signing_in(signing_in: SignIn) -> Iterator[SignIn]:
-    """Let az's interactive sign-in be ours, also where there is no browser that az could open."""
+def _signing_in(cli_ctx: Any, signing_in: SignIn) -> Iterator[SignIn]:
+    """Let az's interactive sign-in be ours, also where there is no browser that az could open.
+
+    :raises SignInCanceledError: the person was signed out meanwhile, which az would call by another name.
+    """
     launches = _profile.can_launch_browser
     _profile.can_launch_browser = lambda: True
     before = SIGNING_IN.set(signing_in)
     try:
         yield signing_in
+    except CLIError as error:
+        token = signing_in.token
+        if token is None or presence.is_in_cache(cli_ctx, token.account):
+            raise
+        raise _signed_out_meanwhile(cli_ctx, token) from error
     finally:
         SIGNING_IN.reset(before)
         _profile.can_launch_browser = launches
@@ -166,15 +194,3 @@ def _tell_what_lasts(token: Token, chosen: settings.Settings) -> None:
         until = datetime.fromtimestamp(left).strftime("%H:%M")
         covered = f"az account and az brokerauth renew tokens by themselves. Other az commands work until {until}."
     _LOGGER.warning("%s For every az command, for good, run: az brokerauth enable-az", covered)
-
-
-def _is_known(cli_ctx: Any, account: Account, *, brokered: bool = False) -> bool:
-    """Is az signed in with this account?
-
-    :keyword brokered: and is it so because of the broker?
-    """
-    profile = _profile.Profile(cli_ctx=cli_ctx)
-    identity = _profile._create_identity_instance(cli_ctx, profile._authority)
-    found = [a for a in identity.get_user(account.username) if a["home_account_id"] == account.home_account_id]
-    cache = identity._msal_app.token_cache
-    return any(not brokered or is_brokered(cache, known) for known in found)

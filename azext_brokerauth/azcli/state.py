@@ -9,7 +9,7 @@ from typing import Any
 from azure.cli.core import _profile
 from knack.util import CLIError
 
-from azext_brokerauth.azcli.facade import is_brokered
+from azext_brokerauth.azcli.az_accounts import is_brokered
 from azext_brokerauth.azcli.hook import HOOK
 from azext_brokerauth.errors import SIGN_IN, NotSignedInError
 

@@ -17,8 +17,9 @@ from azext_brokerauth.broker import pages
 from azext_brokerauth.broker.messages import Answer, AppOptions, Ask, Done, Failure, Step
 from azext_brokerauth.errors.network import network_reason, network_trouble
 from azext_brokerauth.errors.troubles import Trouble
-from azext_brokerauth.models import SHARED_TENANTS, Account, BrokerFlag, Target, Token, is_challenge
+from azext_brokerauth.models import SHARED_TENANTS, Account, BrokerFlag, Target, Token
 from azext_brokerauth.redaction import redact
+from azext_brokerauth.spelling import is_challenge
 
 HTTP_TIMEOUT = 10
 """Seconds for each read of the authority's metadata; the broker's own calls have the parent's deadline instead."""

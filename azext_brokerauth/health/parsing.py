@@ -66,6 +66,7 @@ def wsl_conf(text: str) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
     try:
         parser.read_string(text)
-    except configparser.Error:
+    except (configparser.Error, AttributeError):
+        # AttributeError: configparser cannot continue a name that has no value.
         return configparser.RawConfigParser()
     return parser

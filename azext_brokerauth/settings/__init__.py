@@ -7,9 +7,6 @@ from azext_brokerauth.settings.schema import (
     SETTINGS,
     Setting,
     Settings,
-    authority_host,
-    client,
-    tenant,
 )
 from azext_brokerauth.settings.sources import ENVIRONMENT_PREFIX, check, config_directory, hints, load
 
@@ -23,11 +20,8 @@ __all__ = [
     "SETTINGS",
     "Setting",
     "Settings",
-    "authority_host",
     "check",
-    "client",
     "config_directory",
     "hints",
     "load",
-    "tenant",
 ]

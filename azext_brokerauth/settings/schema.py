@@ -10,55 +10,11 @@ from typing import Any, Protocol
 
 from azext_brokerauth import clouds
 from azext_brokerauth.models import Target
-from azext_brokerauth.printable import is_printable
+from azext_brokerauth.spelling import GUID, authority_host, client, tenant, user_name
 
 AZURE_CLI_CLIENT_ID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The public client that az and azure-identity both sign in to."""
 NO_FALLBACK = "none"
-_GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-
-
-def tenant(raw: object) -> str:
-    """A tenant ID, domain or shared tenant, in lower case.
-
-    :raises ValueError: it has characters that no tenant has, which could change the authority's address.
-    """
-    text = str(raw).strip()
-    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?", text):
-        raise ValueError("use a tenant ID or a domain name")
-    return text.lower()
-
-
-def client(raw: object) -> str:
-    """A client ID.
-
-    :raises ValueError: it is not a GUID.
-    """
-    text = str(raw).strip().lower()
-    if not re.fullmatch(_GUID, text):
-        raise ValueError("use the application's client ID, a GUID")
-    return text
-
-
-def authority_host(raw: object) -> str:
-    """The host name of an authority given as a host name or an https URL.
-
-    :raises ValueError: it is neither.
-    """
-    text = str(raw).strip().lower()
-    if "://" in text and not text.startswith("https://"):
-        raise ValueError("use https")
-    host = text.removeprefix("https://").rstrip("/")
-    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+", host):
-        raise ValueError("use a host name such as login.microsoftonline.com")
-    return host
-
-
-def _text(raw: object) -> str:
-    text = str(raw).strip()
-    if not is_printable(text):
-        raise ValueError("it has characters that cannot be shown")
-    return text
 
 
 def _boolean(raw: object) -> bool:
@@ -83,7 +39,7 @@ def _seconds(raw: object) -> float:
 
 def _one_of(*choices: str) -> Callable[[object], str]:
     def convert(raw: object) -> str:
-        text = str(raw).strip().lower()
+        text = str(raw).lower()
         if text not in choices:
             raise ValueError(f"use {' or '.join(choices)}" if len(choices) == 2 else f"use one of {', '.join(choices)}")
         return text
@@ -96,7 +52,7 @@ def _any_value(_: object) -> str:
 
 
 def _tenant_ids_only(value: object) -> str:
-    if re.fullmatch(_GUID, str(value)):
+    if re.fullmatch(GUID, str(value)):
         return ""
     return "an enforced tenant_id must be a tenant ID (a GUID): tokens do not name domains"
 
@@ -148,7 +104,7 @@ class Settings:
     client_id: str = _setting(AZURE_CLI_CLIENT_ID, client, "the application to sign in to")
     tenant_id: str = _setting("organizations", tenant, "tenant ID or domain", _tenant_ids_only)
     authority: str = _setting(clouds.PUBLIC.authorities[0], authority_host, "host name of the authority")
-    login_hint: str = _setting("", _text, "the user name to use when none is given")
+    login_hint: str = _setting("", user_name, "the user name to use when none is given")
     enable_broker_on_wsl: bool = _setting(True, _boolean, "use the broker under WSL 2 (MSAL's flag of this name)")
     enable_broker_on_linux: bool = _setting(
         False, _boolean, "use Microsoft's broker on native Linux (MSAL's flag of this name)"

@@ -59,12 +59,13 @@ def load(
     return _under_policy(policy_file, policy_owner, below())
 
 
-def check(arguments: Mapping[str, object]) -> None:
+def check(arguments: Mapping[str, object], labels: Mapping[str, str] | None = None) -> None:
     """Raise if an argument could not be used, without reading anything else.
 
+    :param labels: as for :func:`load`.
     :raises InvalidInputError: it is named.
     """
-    _combine(_from_arguments(arguments, {}))
+    _combine(_from_arguments(arguments, labels or {}))
 
 
 def hints(environ: Mapping[str, str], policy_file: Path = POLICY_FILE) -> list[str]:
@@ -162,7 +163,7 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[_Given]:
     variables = {"AZURE_CORE_ENABLE_BROKER_ON_WSL": "enable_broker_on_wsl"}
     variables.update({ENVIRONMENT_PREFIX + name.upper(): name for name in SETTINGS})
     for variable, name in variables.items():
-        if raw := environ.get(variable):
+        if raw := environ.get(variable, "").strip():
             yield _Given(name, raw, f"the environment variable {variable}")
 
 

@@ -339,6 +339,6 @@ def test_enable_az_and_disable_az_leave_a_file_of_somebody_else_alone(signed_in:
 def test_the_az_of_enable_az_outlives_the_extension(signed_in: Terminal, tmp_path: Path) -> None:
     told = signed_in.tell("brokerauth", "enable-az", "--directory", str(tmp_path / "bin"))
     script = Path(told["path"])
-    script.write_text(re.sub(re.escape(told["launcher"]), str(tmp_path / "removed.py"), script.read_text()))
+    script.write_text(re.sub(re.escape(told["extension"]), str(tmp_path / "removed"), script.read_text()))
     assert os.access(script, os.X_OK)
     assert json.loads(signed_in.run([str(script), "account", "show"]).stdout)["user"]["name"] == ADA.username

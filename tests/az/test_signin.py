@@ -14,6 +14,7 @@ from testbed.directory import ADA, CONTOSO, DEVICE_ID, FABRIKAM, GRACE, KATHERIN
 from testbed.scenarios import SCENARIOS
 from tests.az.conftest import Start
 from tests.az.session import REPOSITORY, Terminal
+from tests.tokens import claims_of
 
 ALL = {subscription.subscription_id for subscription in SUBSCRIPTIONS}
 IN_CONTOSO = {s.subscription_id for s in SUBSCRIPTIONS if s.tenant_id == CONTOSO.tenant_id}
@@ -175,6 +176,31 @@ def test_several_accounts_side_by_side_each_keep_their_own_tokens(new_terminal: 
     # Whose subscriptions another account has taken over is still signed in.
     there.tell("brokerauth", "login", "--tenant", CONTOSO.domain)
     assert {a["username"] for a in there.tell("brokerauth", "list")} == {GRACE.username, ADA.username}
+
+
+@pytest.mark.any_runtime
+def test_two_people_of_one_tenant_who_are_both_in_azs_cache_each_get_their_own_token(new_terminal: Start) -> None:
+    there = new_terminal("default")
+    for user in (GRACE, ADA):
+        there.tell("brokerauth", "login", "--username", user.username, "--tenant", CONTOSO.tenant_id)
+    there.machine.clear_journal()
+    code = f"""
+import json, sys
+sys.path.append({str(there.cli.extension)!r})
+from azure.cli.core import get_default_cli
+from azure.cli.core._profile import _create_identity_instance, Profile
+from azext_brokerauth.azcli.hook import HOOK
+HOOK.attach()
+profile = Profile(get_default_cli())
+identity = _create_identity_instance(profile.cli_ctx, profile._authority, tenant_id={CONTOSO.tenant_id!r})
+names = {[ADA.username, GRACE.username, ADA.username]!r}
+print(json.dumps([identity.get_user_credential(n).acquire_token(profile._arm_scope)["access_token"] for n in names]))
+"""
+    done = there.run([there.cli.python, "-Ic", code])
+    assert done.returncode == 0, done.stderr
+    people = [claims_of(token)["upn"] for token in json.loads(done.stdout)]
+    assert people == [ADA.username, GRACE.username, ADA.username]
+    assert there.broker_calls() == []
 
 
 @pytest.mark.any_runtime

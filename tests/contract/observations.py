@@ -13,6 +13,7 @@ import inspect
 import json
 import logging
 import os
+import pickle
 import sys
 import threading
 import time
@@ -247,6 +248,15 @@ def a_forked_process_gets_a_token(make: Make) -> object:
             os._exit(1)
         credential.get_token(ARM)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@observation
+def a_used_one_can_be_pickled(make: Make) -> object:
+    with make() as credential:
+        credential.get_token(VAULT)
+        copied = pickle.loads(pickle.dumps(getattr(credential, "on_loop", credential)))  # noqa: S301  (it is ours)
+        with OnLoop(copied) if isinstance(credential, OnLoop) else copied as other:
+            return claims_of(other.get_token(VAULT).token)["upn"]
 
 
 @observation

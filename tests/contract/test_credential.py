@@ -56,6 +56,7 @@ HEALTHY: dict[str, Any] = {
     "sixteen_threads_get_one_token": 1,
     "eight_scopes_at_once": 8,
     "a_forked_process_gets_a_token": 0,
+    "a_used_one_can_be_pickled": "ada@contoso.com",
     "success_is_told_at_info_and_who_it_was_at_debug": ["INFO", "get_token succeeded"],
 }
 DIFFERENCES = {

@@ -29,7 +29,19 @@ with BrokerCredential(tenant_id="contoso.com", timeout=60) as credential:
     record: AuthenticationRecord = credential.authenticate()
     expires_on: int = credential.get_token("https://vault.azure.net/.default").expires_on
 
+class Mine(BrokerCredential):
+    purpose = "reports"
+
+class MineAsync(AsyncBrokerCredential):
+    purpose = "reports"
+
+with Mine(additionally_allowed_tenants=None) as mine:
+    purpose: str = mine.purpose
+
 async def main() -> AuthenticationRecord:
+    async with MineAsync() as mine_async:
+        use_async(mine_async, mine_async)
+        assert mine_async.purpose
     async with AsyncBrokerCredential() as credential:
         use_async(credential, credential)
         AsyncSecretClient(URL, credential)

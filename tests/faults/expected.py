@@ -141,3 +141,9 @@ NO_FAULT = (
 
 WORST = ("hang-on-start", "hang-on-silent", "crash")
 """What every way in is tried with in `make test`."""
+
+HOMES = ("used", "fresh")
+"""Where each fault is tried: in a home where this way in has worked before, and in one where az and this project have
+left nothing yet. Where somebody must have signed in, they have just done so, and az's HTTP cache is cold again."""
+WORST_AT_FIRST = (*WORST, "no-route", "expired-certificate")
+"""What every way in is tried with in `make test`, in a fresh home."""

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tests.conftest import RUNTIMES
-from tests.faults.expected import FAULTS, PICKER, SIGN_IN, SIGN_OUT, TOKEN, state
+from tests.faults.expected import FAULTS, HOMES, PICKER, SIGN_IN, SIGN_OUT, TOKEN, state
 from tests.faults.ways import WAYS
 
 PAGE = Path(__file__).parents[2] / "docs/faults.md"
@@ -15,8 +15,8 @@ _BEGIN, _END = "<!-- made by: python -m tests.faults.table -->\n", "<!-- end -->
 
 def size(runtimes: int = len(RUNTIMES)) -> str:
     """How large the matrix is, in words."""
-    cells = len(WAYS) * len(FAULTS) * runtimes
-    return f"{len(WAYS)} ways in x {len(FAULTS)} faults x {runtimes} runtimes = {cells} cells"
+    cells = len(WAYS) * len(FAULTS) * len(HOMES) * runtimes
+    return f"{len(WAYS)} ways in x {len(FAULTS)} faults x {len(HOMES)} homes x {runtimes} runtimes = {cells} cells"
 
 
 def is_cell(test: str) -> bool:

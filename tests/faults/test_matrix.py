@@ -1,6 +1,7 @@
 """Every fault, through every way in: it ends in time with the right error, leaves nothing behind, and then all works.
 
-`make test` takes every fault through one way in, and every way in with the worst faults; `make test-full` all of it.
+Each of them in a home that was used before, and in a fresh one. `make test` takes every fault through one way in, and
+every way in with the worst faults; `make test-full` all of it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -21,30 +23,35 @@ from testbed.scenarios import SCENARIOS
 from tests.conftest import RUNTIMES
 from tests.emulated.session import AZ, Session
 from tests.faults import leaks, table
-from tests.faults.expected import BORN_WITH, DIFFERENTLY, FAULTS, NO_FAULT, WORST, Fault, state
-from tests.faults.ways import SIGN_OUT, WAYS, Told, Way, sign_in
+from tests.faults.expected import BORN_WITH, DIFFERENTLY, FAULTS, HOMES, NO_FAULT, WORST, WORST_AT_FIRST, Fault, state
+from tests.faults.ways import SIGN_OUT, TOKEN, WAYS, Told, Way, sign_in
 from tests.waiting import wait_until
 
 ONE_WAY = "brokerauth get-access-token"
+HTTP_CACHE = "msal_http_cache.bin"
+"""What az keeps of what authorities say about themselves."""
 STORES = ("brokerauth/accounts.json", "azureProfile.json")
 # az's own cache has the tokens that az asked for; the other two are the runtime's and its double's keyring.
 HOLD_TOKENS = (".azure/msal_token_cache.json", ".azure/msal_token_cache.bin")
 
 
-def is_core(way: Way, name: str, runtime: str) -> bool:
+def is_core(way: Way, name: str, runtime: str, home: str) -> bool:
     """Is this cell in `make test`?"""
+    if home == "fresh":
+        return name in WORST_AT_FIRST and runtime == "double"
     return way.name == ONE_WAY or (name in WORST and runtime == "double")
 
 
 def cells(host: str) -> list[object]:
     """All cells of the ways in through one host, the large rest marked."""
     return [
-        pytest.param(runtime, way, name, id=f"{way.name}-{name}-{runtime}", marks=marks)
+        pytest.param(runtime, way, name, home, id=f"{way.name}-{name}-{home}-{runtime}", marks=marks)
         for runtime in RUNTIMES
         for way in WAYS
         if way.host == host
         for name in FAULTS
-        for marks in [[] if is_core(way, name, runtime) else [pytest.mark.full]]
+        for home in HOMES
+        for marks in [[] if is_core(way, name, runtime, home) else [pytest.mark.full]]
     ]
 
 
@@ -68,9 +75,9 @@ class Bench:
             self._there[runtime] = there
         return self._there[runtime]
 
-    def try_cell(self, runtime: str, way: Way, name: str) -> None:
+    def try_cell(self, runtime: str, way: Way, name: str, home: str) -> None:
         try:
-            try_cell(self.on(runtime), way, name)
+            try_cell(self.on(runtime), way, name, home)
         except BaseException:
             self.close()  # whatever is wrong with this machine is not to be taken for the fault of the next cell
             raise
@@ -80,9 +87,19 @@ class Bench:
         self._stack.close()
 
 
-def try_cell(there: Session, way: Way, name: str) -> None:
+def start_afresh(there: Session, way: Way) -> None:
+    """Leave nothing of az and of this project, or what a sign-in leaves where one is needed, but no HTTP cache."""
+    shutil.rmtree(there.config, ignore_errors=True)
+    if way.wants in (TOKEN, SIGN_OUT):
+        sign_in(there, way.host)
+        (there.config / HTTP_CACHE).unlink(missing_ok=True)
+
+
+def try_cell(there: Session, way: Way, name: str, home: str) -> None:
     fault = FAULTS[name]
-    if b"username" not in stores(there).get("brokerauth/accounts.json", b""):  # nobody yet, or a sign-out came last
+    if home == "fresh":
+        start_afresh(there, way)
+    elif b"username" not in stores(there).get("brokerauth/accounts.json", b""):  # nobody yet, or a sign-out came last
         sign_in(there, way.host)
     before = stores(there)
     there.machine.set_scenario(state(name))
@@ -163,8 +180,9 @@ def killing(machine: Machine) -> Iterator[None]:
 
 
 def stores(there: Session) -> dict[str, bytes]:
-    """What is kept about who is signed in."""
-    return {name: (there.config / name).read_bytes() for name in STORES if (there.config / name).exists()}
+    """What is kept about who is signed in. az makes a profile of nobody whenever it finds none."""
+    kept = {name: (there.config / name).read_bytes() for name in STORES if (there.config / name).exists()}
+    return {name: content for name, content in kept.items() if content.decode("utf-8-sig") != "{}"}
 
 
 def assert_no_litter(config: Path) -> None:
@@ -187,25 +205,25 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 class TestBrokerauth:
     host = "brokerauth"
 
-    @pytest.mark.parametrize(("runtime", "way", "name"), cells(host))
-    def test_fault(self, bench: Bench, runtime: str, way: Way, name: str) -> None:
-        bench.try_cell(runtime, way, name)
+    @pytest.mark.parametrize(("runtime", "way", "name", "home"), cells(host))
+    def test_fault(self, bench: Bench, runtime: str, way: Way, name: str, home: str) -> None:
+        bench.try_cell(runtime, way, name, home)
 
 
 class TestAz:
     host = "az"
 
-    @pytest.mark.parametrize(("runtime", "way", "name"), cells(host))
-    def test_fault(self, bench: Bench, runtime: str, way: Way, name: str) -> None:
-        bench.try_cell(runtime, way, name)
+    @pytest.mark.parametrize(("runtime", "way", "name", "home"), cells(host))
+    def test_fault(self, bench: Bench, runtime: str, way: Way, name: str, home: str) -> None:
+        bench.try_cell(runtime, way, name, home)
 
 
 class TestCredential:
     host = "credential"
 
-    @pytest.mark.parametrize(("runtime", "way", "name"), cells(host))
-    def test_fault(self, bench: Bench, runtime: str, way: Way, name: str) -> None:
-        bench.try_cell(runtime, way, name)
+    @pytest.mark.parametrize(("runtime", "way", "name", "home"), cells(host))
+    def test_fault(self, bench: Bench, runtime: str, way: Way, name: str, home: str) -> None:
+        bench.try_cell(runtime, way, name, home)
 
 
 def test_the_page_about_it_is_up_to_date() -> None:

@@ -49,6 +49,21 @@ def blobs_async() -> object:
     return asyncio.run(main())
 
 
+def file_system() -> object:
+    """adlfs closes its credential on a loop in a thread, at the very end of the program."""
+    os.environ["SSL_CERT_FILE"] = os.environ["STORAGE_CERTIFICATE"]
+    from adlfs import AzureBlobFileSystem
+
+    from azext_brokerauth.aio import BrokerCredential
+
+    host = os.environ["STORAGE_URL"].removeprefix("https://")
+    files = AzureBlobFileSystem(account_name="devstoreaccount1", account_host=host, credential=BrokerCredential())
+    container = f"c{uuid.uuid4().hex}"
+    files.mkdir(container)
+    files.pipe(f"{container}/greeting.txt", b"hello from WSL")
+    return files.ls(container), files.cat(f"{container}/greeting.txt").decode()
+
+
 def secrets() -> object:
     """One credential for the vaults of two tenants: the vault's challenge names the tenant."""
     from azure.keyvault.secrets import SecretClient

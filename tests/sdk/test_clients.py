@@ -31,6 +31,12 @@ def test_blobs_are_written_listed_and_read(machine: Machine, storage: dict[str, 
     assert run(machine, program, **storage) == [["greeting.txt"], "hello from WSL"]
 
 
+def test_a_file_system_is_used_and_the_program_ends_in_silence(machine: Machine, storage: dict[str, str]) -> None:
+    names, content = run(machine, "file_system", **storage)
+    assert [name.rpartition("/")[2] for name in names] == ["greeting.txt"]
+    assert content == "hello from WSL"
+
+
 def test_a_vaults_challenge_chooses_the_tenant(machine: Machine) -> None:
     assert run(machine, "secrets") == ["contoso", "fabrikam"]
     served = [call for call in calls(machine, "vault") if call["status"] == 200]

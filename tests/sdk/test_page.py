@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from azext_brokerauth import BrokerCredential
-from azext_brokerauth import credential as module
+from azext_brokerauth.keywords import NO_EFFECT
 from testbed.machine import Machine
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sdk.md").read_text()
@@ -35,5 +35,5 @@ def test_every_keyword_is_in_a_table() -> None:
     named = set(re.findall(r"`([a-z_*]+)`", "\n".join(re.findall(r"^\|[^|]+\|", keywords, re.MULTILINE))))
     named |= {f"enable_broker_on{end}" for end in named if end.startswith("_")}
     parameters = inspect.signature(BrokerCredential.__init__).parameters.values()
-    taken = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} | module._NO_EFFECT
+    taken = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} | NO_EFFECT
     assert {keyword for keyword in taken if not any(fnmatch(keyword, name) for name in named)} == set()

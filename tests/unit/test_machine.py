@@ -45,6 +45,28 @@ def test_each_machine_is_told_apart_with_evidence(tmp_path, platform, release, f
     assert release in machine.evidence or platform in machine.evidence
 
 
+@pytest.mark.parametrize(
+    ("files", "evidence"),
+    [
+        ([".dockerenv"], f"the kernel's release is {WSL2}, but /.dockerenv exists"),
+        (["run/.containerenv"], f"the kernel's release is {WSL2}, but /run/.containerenv exists"),
+        ([], f"the kernel's release is {WSL2}, but neither /run/WSL nor /usr/bin/wslinfo exists"),
+        (["usr/bin/wslinfo"], f"the kernel's release is {WSL2}, and /usr/bin/wslinfo exists"),
+    ],
+)
+def test_the_evidence_says_what_was_seen(tmp_path, files, evidence):
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    assert detect(View(platform="linux", release=WSL2, environ={}, root=str(tmp_path))).evidence == evidence
+
+
+def test_a_broken_link_is_seen_too(tmp_path):
+    """/usr/bin/wslinfo is a link to /init."""
+    (tmp_path / "wslinfo").symlink_to("gone")
+    assert View(root=str(tmp_path)).exists("/wslinfo")
+
+
 def test_the_real_machine_can_be_looked_at():
     assert detect().kind in Kind
     assert View().release == os.uname().release

@@ -93,3 +93,7 @@ def test_long_texts_take_no_longer_than_their_length(piece):
     # With anything worse than that, this would not end.
     people = People(["jo", "jo jo jo", "+1", "é" * 50, *(f"jo {n}" for n in range(50))], homes=True)
     assert people.hide(piece * (1_000_000 // len(piece)) + " end", lambda name: "#").endswith("end")
+
+
+def test_a_name_that_no_text_can_encode_is_a_name_too():
+    assert hidden("of \udc9bada.", "\udc9bada") == "of #."

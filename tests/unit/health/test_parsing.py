@@ -29,6 +29,11 @@ def test_versions_are_read_and_ordered_by_number(numbers):
     assert parsing.version(".".join(map(str, numbers)) + "\n") == tuple(numbers)
 
 
+@pytest.mark.parametrize("text", ["no section", "[interop", "[interop]\nenabled\n  = false\n"])
+def test_a_wsl_conf_that_cannot_be_read_is_an_empty_one(text):
+    assert parsing.wsl_conf(text).sections() == []
+
+
 @pytest.mark.parametrize(
     ("mounts", "where"),
     [

@@ -8,6 +8,7 @@ import pytest
 from azext_brokerauth import settings
 from azext_brokerauth.errors import InvalidInputError, SettingsError
 from azext_brokerauth.errors.rendering import AZ, in_words
+from azext_brokerauth.spelling import authority_host
 
 
 @pytest.fixture
@@ -90,7 +91,8 @@ def test_this_process_s_own_environment_counts_where_no_other_is_given(environ, 
     ],
 )
 def test_a_value_is_what_was_meant(environ, name, raw, value):
-    assert getattr(settings.load({name: raw}, environ), name) == value
+    variable = {f"AZURE_BROKERAUTH_{name.upper()}": raw}
+    assert getattr(settings.load(environ=environ | variable), name) == value
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_a_file_that_cannot_be_parsed_is_named(environ, tmp_path, content):
 
 
 def test_an_authority_may_be_given_as_a_url():
-    assert settings.authority_host("https://Login.MicrosoftOnline.us/") == "login.microsoftonline.us"
+    assert authority_host("https://Login.MicrosoftOnline.us/") == "login.microsoftonline.us"
 
 
 TENANT = "c0000000-0000-4000-8000-000000000001"

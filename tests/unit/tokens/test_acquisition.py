@@ -8,12 +8,14 @@ import pytest
 
 from azext_brokerauth import errors
 from azext_brokerauth.accounts import Records
-from azext_brokerauth.broker.messages import Answer, Done, Failure, Step
+from azext_brokerauth.broker.messages import Answer, Ask, Done, Failure, Step
+from azext_brokerauth.errors.rendering import AZ, in_words
+from azext_brokerauth.errors.troubles import Trouble
 from azext_brokerauth.machine import Kind, Machine
 from azext_brokerauth.models import Account, TokenRequest
 from azext_brokerauth.settings import Settings
-from azext_brokerauth.tokens import Prompt, Tokens
-from tests.unit.tokens.machine import ADA, GRACE, INTERACTION, SCOPE, TARGET, Broker
+from azext_brokerauth.tokens import Prompt, Tokens, default_scope
+from tests.unit.tokens.machine import ADA, GRACE, INTERACTION, NETWORK, SCOPE, TARGET, Broker
 
 OURS, OTHER = "c0000000-0000-4000-8000-000000000001", "f0000000-0000-4000-8000-000000000002"
 ANOTHER_APPLICATION = "c1000000-0000-4000-8000-0000000000c1"
@@ -170,3 +172,99 @@ def test_an_answer_for_somebody_else_than_the_one_named_is_given_by_no_step(brok
 
 def test_a_name_is_compared_in_any_case(broker: Broker) -> None:
     assert tokens_of(broker).get(replace(SCOPE, whose="ADA@Contoso.com"), Prompt.NEVER).account == ADA
+
+
+@pytest.mark.parametrize("fallback", ["browser", "device-code"])
+@pytest.mark.parametrize("reply", [NETWORK, INTERACTION], ids=["refused", "interaction"])
+def test_where_windows_are_forbidden_nothing_is_done_without_the_broker(
+    broker: Broker, fallback: str, reply: Failure
+) -> None:
+    broker.replies = [reply]
+    with pytest.raises(errors.BrokerAuthError):
+        tokens_of(broker, fallback=fallback).get(SCOPE, Prompt.NEVER)
+    assert broker.steps == [Step.DEFAULT]
+
+
+def test_whoever_is_picked_in_the_fallback_is_as_good_as_in_the_window(broker: Broker) -> None:
+    broker.replies = [NETWORK, broker.token(GRACE)]
+    request = replace(SCOPE, whose=ADA)
+    assert tokens_of(broker, fallback="browser").get(request, Prompt.SELECT_ACCOUNT).account == GRACE
+    assert broker.steps == [Step.PROMPT, Step.BROWSER]
+    assert [ask.select_account for ask in broker.asks] == [True, True]
+
+
+UNKNOWN = Failure(Trouble.NO_ACCOUNT, "The broker does not know the account.")
+
+
+class Timed(Broker):
+    """Writes down how long each request may take."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.timeouts: list[float] = []
+
+    def ask(self, ask: Ask, timeout: float) -> Answer | Failure:
+        self.timeouts.append(timeout)
+        return super().ask(ask, timeout)
+
+
+def test_an_account_that_the_runtime_has_lost_may_be_windows_own(broker: Broker) -> None:
+    broker = Timed(replies=[UNKNOWN])
+    assert tokens_of(broker).get(replace(SCOPE, whose=ADA), Prompt.NEVER, timeout=50).account == ADA
+    assert broker.steps == [Step.SILENT, Step.DEFAULT]
+    # Both share one deadline.
+    assert 20 < broker.timeouts[1] <= broker.timeouts[0] == 50
+
+
+def test_an_account_that_the_runtime_has_lost_and_that_is_not_windows_own_is_unknown(broker: Broker) -> None:
+    broker.replies = [UNKNOWN, broker.token(GRACE)]
+    with pytest.raises(errors.AccountUnknownError):
+        tokens_of(broker).get(replace(SCOPE, whose=ADA), Prompt.NEVER)
+
+
+def test_a_prompt_that_did_not_help_is_a_refusal_that_keeps_what_was_said(broker: Broker) -> None:
+    broker.replies = [INTERACTION, INTERACTION]
+    with pytest.raises(errors.SignInRefusedError) as caught:
+        tokens_of(broker).get(SCOPE, Prompt.IF_NEEDED)
+    assert caught.value.diagnostics.status == "InteractionRequired"
+
+
+def test_a_wrong_answer_says_how_to_choose_and_a_missing_one_how_to_sign_in(broker: Broker) -> None:
+    tokens = tokens_of(broker)
+    broker.replies = [broker.token(GRACE)]
+    with pytest.raises(errors.WrongAccountError) as wrong:
+        tokens.get(replace(SCOPE, whose=ADA), Prompt.NEVER)
+    assert in_words(wrong.value.remedies, AZ) == (
+        "Choose ada@contoso.com when asked, or run: az brokerauth login --select-account"
+    )
+    broker.replies = [broker.token(GRACE)]
+    with pytest.raises(errors.InteractionRequiredError) as missing:
+        tokens.get(replace(SCOPE, whose=ADA.username), Prompt.NEVER)
+    assert in_words(missing.value.remedies, AZ) == "Run: az brokerauth login --username ada@contoso.com"
+
+
+def test_without_a_scope_it_is_azures_in_that_cloud() -> None:
+    assert default_scope(TARGET) == "https://management.core.windows.net//.default"
+    assert default_scope(replace(TARGET, authority=ANOTHER_CLOUD)) == (
+        "https://management.core.usgovcloudapi.net//.default"
+    )
+    with pytest.raises(errors.InvalidInputError, match=r"authority login\.example"):
+        default_scope(replace(TARGET, authority="login.example"))
+
+
+def test_whom_the_broker_knows_is_told(broker: Broker) -> None:
+    broker.replies = [Done(("ada@contoso.com",))]  # type: ignore[list-item]
+    assert tokens_of(broker).known_to_broker(TARGET) == ("ada@contoso.com",)
+    assert broker.steps == [Step.ACCOUNTS]
+
+
+def test_on_a_machine_without_a_broker_nothing_is_asked(broker: Broker) -> None:
+    tokens = tokens_of(broker, enable_broker_on_wsl=False)
+    for call in (
+        lambda: tokens.get(SCOPE, Prompt.IF_NEEDED),
+        lambda: tokens.sign_out(ADA),
+        lambda: tokens.known_to_broker(TARGET),
+    ):
+        with pytest.raises(errors.BrokerOffError):
+            call()
+    assert broker.asks == []

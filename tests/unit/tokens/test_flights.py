@@ -197,6 +197,21 @@ def test_who_comes_when_the_window_is_open_shares_it(broker: Broker) -> None:
     assert len(broker.windows) == 1
 
 
+def test_giving_up_one_window_leaves_the_others(broker: Broker) -> None:
+    broker.answered.clear()
+    broker.replies = [INTERACTION, INTERACTION]
+    tokens = tokens_of(broker)
+    mine = tokens.begin(SCOPE, Prompt.IF_NEEDED)
+    wait_until(lambda: len(broker.windows) == 1)
+    theirs = tokens.begin(replace(SCOPE, scopes=("another",)), Prompt.IF_NEEDED)
+    wait_until(lambda: len(broker.windows) == 2)
+    tokens.abandon(theirs)
+    assert broker.windows[1].ended.wait(10)
+    assert not broker.windows[0].ended.is_set()
+    broker.answered.set()
+    assert mine.result(10)
+
+
 def test_tidying_up_forgets_no_acquisition_that_is_under_way(broker: Broker) -> None:
     tokens = tokens_of(broker)
     tokens.get(SCOPE, Prompt.NEVER)
