@@ -170,7 +170,9 @@ class AccountStore:
 
     def _unfit(self, done: str, error: OSError) -> SettingsError:
         if isinstance(error, files.UnfitFileError):
-            remedies = _NOT_YOURS if error.is_others else run("rm", "--", str(error.filename))
+            # Moved and not removed: nobody knows what it is.
+            away = run("mv", "--", str(error.filename), f"{error.filename}.unfit")
+            remedies = _NOT_YOURS if error.is_others else away
             return SettingsError(f"{error.filename} cannot be used: {error.strerror}.", remedies=remedies)
         remedies = filled(
             person("See that you own {directory} and that its disk has room."), directory=str(self._path.parent)

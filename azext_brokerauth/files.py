@@ -24,7 +24,7 @@ _DIRECTORY |= getattr(os, "O_PATH", os.O_RDONLY)
 _MOST_LINKS = 40
 """As in Linux (path_resolution(7))."""
 _LINK, _NO_FILE = "it is a symbolic link", "it is not a file"
-_WHY_NOT = {errno.ELOOP: _LINK, errno.ENXIO: _NO_FILE, errno.EISDIR: _NO_FILE}
+_WHY_NOT = {errno.ELOOP: _LINK, errno.ENXIO: _NO_FILE, errno.EISDIR: "it is a directory"}
 
 
 class UnfitFileError(OSError):
@@ -171,7 +171,7 @@ class Directory:
         try:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
-                raise UnfitFileError(path, _NO_FILE)
+                raise UnfitFileError(path, _WHY_NOT[errno.EISDIR] if stat.S_ISDIR(found.st_mode) else _NO_FILE)
             self._check(path, found)
             stream = os.fdopen(descriptor, "r+b" if flags & os.O_RDWR else "rb")
         except BaseException:

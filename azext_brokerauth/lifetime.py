@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -25,6 +26,8 @@ def aside(call: Callable[[], object]) -> threading.Thread | None:
     :returns: the thread; None where none is to be had, as at the end of the interpreter.
     """
     thread = threading.Thread(target=call, daemon=True, name="brokerauth-aside")
+    if sys.is_finalizing():  # it would be started, and never run
+        return None
     try:
         thread.start()
     except RuntimeError:
@@ -57,7 +60,9 @@ class InUse:
 
     def end(self) -> None:
         """End the broker's process."""
-        if self.tokens is not None:
+        # At the very end of the interpreter the processes have been ended (``atexit``), and a lock may be held by a
+        # thread that never runs again.
+        if self.tokens is not None and not sys.is_finalizing():
             _end(self.tokens)
 
     def close(self, patience: float = _PATIENCE) -> None:

@@ -16,6 +16,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 _PATIENCE = 1.0
 """Seconds that the end of the program waits for what is not said yet."""
@@ -99,8 +100,13 @@ class Logger:
     def log(self, level: int, message: str, *arguments: object) -> None:
         """Log at a level of :mod:`logging`."""
         if self._logger.isEnabledFor(level):
-            record = self._logger.makeRecord(self._logger.name, level, "", 0, message, arguments, None)
-            SPEAKER.say(lambda: self._logger.handle(record))
+            SPEAKER.say(partial(self._handle, time.time(), level, message, arguments))
+
+    def _handle(self, created: float, level: int, message: str, arguments: tuple[object, ...]) -> None:
+        # Made here: it would leave a trace of each thread that is not threading's (threading._DummyThread).
+        record = self._logger.makeRecord(self._logger.name, level, "", 0, message, arguments, None)
+        record.created, record.msecs = created, int(created % 1 * 1000)
+        self._logger.handle(record)
 
 
 class GuardedLogger(Logger):

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from azext_brokerauth.printable import is_printable
+
 _KINDS = ("RefreshToken", "AccessToken", "IdToken", "Account")
 """What a sign-in leaves, in the order in which MSAL's ``remove_account`` removes it."""
 BROKER = "broker"
@@ -71,7 +73,7 @@ def _account(entry: Mapping[str, Any]) -> bool:
     needed = ["home_account_id", "environment", "username", "authority_type"]
     if entry.get("account_source") == BROKER:
         needed += ["local_account_id", "realm"]
-    return all(isinstance(entry.get(name), str) for name in needed)
+    return all(isinstance(entry.get(name), str) and is_printable(entry[name]) for name in needed)
 
 
 def _is_time(value: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
@@ -35,6 +36,8 @@ _LOGGER = Logger(__name__)
 _WARN = logging.getLogger(__name__).warning
 """Called by the speaker, whose own words a :class:`Logger` would leave out."""
 
+_LATEST = 10**11
+"""Epoch seconds that are no date any more: no token expires then."""
 _LOOK = 0.2
 """How often, in seconds, one who waits lets Python run signal handlers."""
 
@@ -291,8 +294,8 @@ class Tokens:
         if isinstance(reply, Failure):
             speaker = ENTRA if ask.step.is_fallback else BROKER
             raise from_trouble(reply.trouble, reply.text, reply.correlation_id, ask.request.target, speaker)
-        if not isinstance(reply, Answer):
-            raise BrokerFailedError("The broker's process gave no token.", remedies=AGAIN)
+        if not isinstance(reply, Answer) or not 0 <= reply.token.expires_on < _LATEST:
+            raise BrokerFailedError("The broker's process gave no token that can be used.", remedies=AGAIN)
         policy.check_answer(self.in_force(), reply.token)  # the policy may have come meanwhile
         return reply.token
 
@@ -312,6 +315,8 @@ def _apart(call: Callable[[], None]) -> threading.Lock:
     :returns: a lock that is free when that is done.
     """
     done = threading.Lock()
+    if sys.is_finalizing():  # processes have been ended by then, and a thread would never run
+        return done
     done.acquire()
 
     def run() -> None:

@@ -84,7 +84,7 @@ def acquire(
             raise
         notify(fallback.warning(chosen_fallback, error))
     token = perform(Step(chosen_fallback), timeout=limits.prompt, select_account=picker)
-    return token if picker else _checked(token, request)
+    return _of_tenant(token, request) if picker else _checked(token, request)
 
 
 def _silently(request: TokenRequest, perform: Perform, timeout: float) -> Token:
@@ -120,7 +120,7 @@ def _by_prompt(request: TokenRequest, perform: Perform, timeout: float, *, picke
     except InteractionRequiredError as error:
         # The person was asked, and that did not help: a refusal, at which a chain of credentials must stop.
         raise SignInRefusedError(error.message, remedies=error.remedies, diagnostics=error.diagnostics) from error
-    return token if picker else _checked(token, request)
+    return _of_tenant(token, request) if picker else _checked(token, request)
 
 
 def _checked(token: Token, request: TokenRequest) -> Token:
@@ -143,6 +143,14 @@ def _checked(token: Token, request: TokenRequest) -> Token:
             f"The {token.source} answered for {answered}; {wanted} was asked for. The token was discarded.",
             remedies=filled(own("login", "--select-account", text="Choose {account} when asked, or"), account=asked),
         )
+    return _of_tenant(token, request)
+
+
+def _of_tenant(token: Token, request: TokenRequest) -> Token:
+    """The token, if it is of the tenant that was asked for, whoever was picked.
+
+    :raises SignInRefusedError: it is not.
+    """
     if request.target.names_tenant and token.tenant != request.target.tenant:
         raise SignInRefusedError(
             f"The {token.source} answered with a token of tenant {token.tenant}, but {request.target.tenant} was asked"

@@ -64,7 +64,10 @@ class Broker:
         self.refusal = refusal
         self.meanwhile: Callable[[], object] = lambda: None
 
-    def get(self, wanted: TokenRequest, prompt: Prompt) -> Token:
+    def in_force(self) -> Settings:
+        return self.settings
+
+    def get(self, wanted: TokenRequest, prompt: Prompt, chosen: Settings | None = None) -> Token:
         self.asked.append(wanted)
         self.meanwhile()
         if self.refusal:

@@ -62,11 +62,14 @@ def path_of(there: Terminal) -> Path:
 
 
 def assert_answered_by_the_broker(there: Terminal) -> None:
+    # The runtime may have the token in its own cache, and then asks nobody.
     assert there.claims(*VAULT)["upn"] == ADA.username
-    assert len(there.broker_calls()) == 1
     # What it gave is kept as ever, and so is who signed in.
+    kept = json.loads(path_of(there).read_text())["AccessToken"].values()
+    assert any("vault.azure.net" in str(entry.get("target")) for entry in kept if isinstance(entry, dict))
     assert there.claims(*VAULT)["upn"] == ADA.username
-    assert len(there.broker_calls()) == 1
+    assert len(there.broker_calls()) <= 1
+    assert there.token_endpoint_calls() == []
     assert there.tell("account", "show-broker")["tokenSource"] == "broker"
 
 

@@ -165,11 +165,11 @@ now, scopes, client = int(time.time()), ["https://vault.azure.net/.default"], "0
 host, tenant = "login.microsoftonline.com", {CONTOSO.tenant_id!r}
 account = Account("ada@contoso.com", "oid." + tenant, "oid", tenant, client, host)
 first = Token("first", now + 3600, "Bearer", "broker", tenant, account, refresh_on=now + 1800)
-def get(wanted, prompt):
+def get(wanted, prompt, **_):
     if not given:
         raise errors.BrokerTimeoutError("No answer.")
     return given.pop()
-tokens = SimpleNamespace(get=get, settings=Settings())
+tokens = SimpleNamespace(get=get, settings=Settings(), in_force=Settings)
 authority = f"https://{{host}}/{{tenant}}"
 app = BrokeredApplication(PublicClientApplication, client, tokens=lambda: tokens, authority=authority)
 def ask():

@@ -240,8 +240,8 @@ def test_claims_that_are_no_challenge_are_named(default: Session) -> None:
     said = default.python(NO_CHALLENGES).stdout.splitlines()
     assert len(said) == 10
     for line in said:
-        assert line.startswith("ClientAuthenticationError BrokerCredential: The claims are no claims challenge")
-        assert line.endswith("WWW-Authenticate header, decoded from base64.")
+        assert line.startswith("ValueError claims")
+        assert "the JSON text of an object with something in it" in line
     assert len(default.calls()) == 3  # ping, getAccounts, and the first token's
 
 

@@ -14,11 +14,8 @@ import pytest
 from azext_brokerauth.broker.messages import Failure, Reply, Step
 from azext_brokerauth.broker.pool import Broker, Window
 from azext_brokerauth.errors import BrokerAuthError, BrokerTimeoutError, ClosedError
-from tests.faults import test_child
-from tests.faults.test_child import ASK, HANGS, LONG, Runtime, is_gone, pids_in
+from tests.faults.broker_process import ASK, HANGS, LONG, Runtime, is_gone, pids_in
 from tests.waiting import wait_until
-
-runtime = test_child.runtime
 
 # In place of pymsalruntime: its import fails in a way that leaves the process as good as new, and tells which it was.
 TELLS_PID = "import os\nraise MemoryError(str(os.getpid()))\n"

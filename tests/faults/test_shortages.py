@@ -54,7 +54,7 @@ def test_too_little_memory_is_not_taken_for_a_missing_package(there: Session) ->
 
 def test_too_few_descriptors_end_the_broker_and_not_the_caller(there: Session) -> None:
     said = limited(there, "--nofile=12")
-    assert "The broker's process ended before it answered" in said
+    assert "The broker's process ended before it answered" in said or "did not give a usable answer" in said
     assert "Try again" in said
     assert there.tell("get-access-token")
 

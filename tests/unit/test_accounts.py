@@ -151,7 +151,7 @@ def test_records_of_another_user_are_refused(store, tmp_path):
     as_another = AccountStore(tmp_path, owner=os.geteuid() + 1)
     with pytest.raises(SettingsError, match=f"does not belong to user {os.geteuid() + 1}") as caught:
         as_another.read()
-    assert "rm" not in in_words(caught.value.remedies, AZ)
+    assert "mv" not in in_words(caught.value.remedies, AZ)
     with pytest.raises(SettingsError, match=f"does not belong to user {os.geteuid() + 1}"):
         save(as_another, Records())
 
@@ -180,7 +180,7 @@ def test_nothing_is_made_in_the_directory_of_another_user(tmp_path):
         (lambda path, elsewhere: path.symlink_to(elsewhere / "file"), "it is a symbolic link"),
         (lambda path, elsewhere: path.symlink_to(elsewhere / "absent"), "it is a symbolic link"),
         (lambda path, elsewhere: os.mkfifo(path), "it is not a file"),
-        (lambda path, elsewhere: path.mkdir(), "it is not a file"),
+        (lambda path, elsewhere: path.mkdir(), "it is a directory"),
         (lambda path, elsewhere: bound(path), "it is not a file"),
     ],
     ids=["link", "dangling link", "pipe", "directory", "socket"],
@@ -195,7 +195,7 @@ def test_what_is_planted_in_place_of_a_file_is_named_and_left_alone(store, tmp_p
     make(path, elsewhere)
     with pytest.raises(SettingsError, match=reason) as caught:
         save(store, Records().with_account(ADA))
-    assert in_words(caught.value.remedies, AZ) == f"Run: rm -- {path}"
+    assert in_words(caught.value.remedies, AZ) == f"Run: mv -- {path} {path}.unfit"
     assert [file.name for file in elsewhere.iterdir()] == ["file"]
     assert ((elsewhere / "file").read_text(), (elsewhere / "file").stat().st_mode & 0o777) == ("{}", 0o644)
 

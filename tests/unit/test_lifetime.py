@@ -38,7 +38,7 @@ def in_use(work: Work) -> InUse:
 
 def test_dropping_it_ends_the_work_and_waits_for_nothing() -> None:
     may_end = threading.Event()
-    work = Work(may_end.wait)
+    work = Work(lambda: may_end.wait(60))
     one = in_use(work)
     before = time.monotonic()
     del one

@@ -8,13 +8,13 @@ import pytest
 
 from azext_brokerauth import errors
 from azext_brokerauth.accounts import Records
-from azext_brokerauth.broker.messages import Answer, Ask, Done, Failure, Step
+from azext_brokerauth.broker.messages import Answer, AppOptions, Ask, Done, Failure, Step
 from azext_brokerauth.errors.rendering import AZ, in_words
 from azext_brokerauth.errors.troubles import Trouble
 from azext_brokerauth.machine import Kind, Machine
-from azext_brokerauth.models import Account, TokenRequest
+from azext_brokerauth.models import Account, BrokerFlag, TokenRequest
 from azext_brokerauth.settings import Settings
-from azext_brokerauth.tokens import Prompt, Tokens, default_scope
+from azext_brokerauth.tokens import Prompt, PromptWindow, Tokens, default_scope
 from tests.unit.tokens.machine import ADA, GRACE, INTERACTION, NETWORK, SCOPE, TARGET, Broker
 
 OURS, OTHER = "c0000000-0000-4000-8000-000000000001", "f0000000-0000-4000-8000-000000000002"
@@ -61,7 +61,7 @@ def fallback_of(step: Step) -> dict[str, object]:
     return {"fallback": step.value} if step.is_fallback else {}
 
 
-@pytest.mark.parametrize("how", [how for how in STEPS if how != "by the picker"])
+@pytest.mark.parametrize("how", STEPS)
 def test_a_token_of_another_tenant_than_the_one_asked_for_is_thrown_away(broker: Broker, how: str) -> None:
     request, prompt, before, step = STEPS[how]
     tokens = tokens_of(broker, **fallback_of(step))
@@ -268,3 +268,43 @@ def test_on_a_machine_without_a_broker_nothing_is_asked(broker: Broker) -> None:
         with pytest.raises(errors.BrokerOffError):
             call()
     assert broker.asks == []
+
+
+def test_an_answer_of_another_kind_is_a_failure_of_the_broker(broker: Broker) -> None:
+    tokens = tokens_of(broker)
+    broker.replies = [Done()]  # type: ignore[list-item]
+    with pytest.raises(errors.BrokerFailedError, match="gave no token"):
+        tokens.get(SCOPE, Prompt.NEVER)
+    for call in (lambda: tokens.sign_out(ADA), lambda: tokens.known_to_broker(TARGET)):
+        with pytest.raises(errors.BrokerFailedError, match="answered something else"):
+            call()
+
+
+def test_the_name_that_is_set_is_asked_for_where_nobody_is_named(broker: Broker) -> None:
+    broker.replies = [broker.token(GRACE)]
+    with pytest.raises(errors.InteractionRequiredError, match=ADA.username):
+        tokens_of(broker, login_hint=ADA.username).get(SCOPE, Prompt.NEVER)
+    assert broker.asks[0].request.username == ADA.username
+
+
+def made(broker: Broker, settings: Settings | None = None, **options: object) -> Tokens:
+    machine = Machine(Kind.WSL2, "the test says so")
+    return Tokens(settings or Settings(), machine=machine, broker=lambda notify: broker, **options)  # type: ignore[arg-type,return-value]
+
+
+def test_what_the_caller_chose_reaches_the_broker(broker: Broker) -> None:
+    made(broker).get(SCOPE, Prompt.SELECT_ACCOUNT)
+    window = PromptWindow(7, enable_msa_passthrough=True)
+    made(broker, window=window, disable_instance_discovery=True, enable_pii_log=True).get(SCOPE, Prompt.SELECT_ACCOUNT)
+    flag = BrokerFlag.WSL
+    assert [(ask.options, ask.window) for ask in broker.asks] == [
+        (AppOptions(flag), 0),
+        (AppOptions(flag, disable_instance_discovery=True, enable_msa_passthrough=True, enable_pii_log=True), 7),
+    ]
+
+
+def test_a_host_that_falls_back_by_itself_gets_the_error(broker: Broker) -> None:
+    broker.replies = [NETWORK]
+    with pytest.raises(errors.SignInRefusedError):
+        made(broker, Settings(fallback="browser"), falls_back=False).get(SCOPE, Prompt.IF_NEEDED)
+    assert broker.steps == [Step.DEFAULT]
