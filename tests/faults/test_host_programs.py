@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import azext_brokerauth
-from azext_brokerauth.broker.child import Child
+from azext_brokerauth.broker.child import Child, ChildEndedError
 from azext_brokerauth.broker.launch import prepare
 from azext_brokerauth.broker.pool import Broker
 from azext_brokerauth.errors import BrokerNotReadyError, BrokerTimeoutError, ClosedError
@@ -166,13 +166,25 @@ def test_a_child_that_cannot_watch_for_itself_does_not_outlive_its_parent(
             os.killpg(parent.pid, signal.SIGKILL)
 
 
-def test_a_guard_that_is_killed_takes_nobody_along_and_leaves_nothing(runtime: Runtime, tmp_path: Path) -> None:
+def test_what_a_guard_that_is_killed_leaves_behind_is_ended_all_the_same(runtime: Runtime, tmp_path: Path) -> None:
     file = tmp_path / "pids"
     runtime(HANGS.format(told=str(file)))
     child = Child(prepare())
-    with pytest.raises(BrokerTimeoutError):
-        child.ask(ASK, 5)
-    assert all(map(is_gone, pids_in(file)))
+
+    def ask() -> None:
+        with pytest.raises(ChildEndedError):
+            child.ask(ASK, LONG)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    pids = pids_in(file)
+    (guard,) = workers()
+    os.kill(guard, signal.SIGKILL)
+    wait_until(lambda: is_gone(guard), LONG)
+    assert not child.alive
+    child.end()
+    wait_until(lambda: all(map(is_gone, pids)), LONG)
+    asking.join(LONG)
 
 
 @pytest.mark.parametrize("size", [10, 200_000])
