@@ -11,6 +11,9 @@ SHARED_TENANTS = ("organizations", "common", "consumers")
 """Tenants that stand for many; the account decides which one
 (https://learn.microsoft.com/entra/identity-platform/msal-client-application-configuration#authority)."""
 
+NO_DATE = 10**11
+"""Epoch seconds from which on they are no date that a program can reckon with: no token expires then."""
+
 
 @dataclass(frozen=True)
 class Target:

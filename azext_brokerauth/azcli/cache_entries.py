@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from azext_brokerauth.models import NO_DATE
 from azext_brokerauth.printable import is_printable
 
 _KINDS = ("RefreshToken", "AccessToken", "IdToken", "Account")
 """What a sign-in leaves, in the order in which MSAL's ``remove_account`` removes it."""
 BROKER = "broker"
 """How MSAL marks an account, and the grant, of a sign-in through the broker (``msal.token_cache``)."""
-_LATEST = 10**11
-"""No date: an epoch second after which it can be reckoned with."""
 _TEXTS = (
     *("home_account_id", "environment", "client_id", "realm", "target", "ext_cache_key"),
     *("username", "local_account_id", "authority_type", "account_source", "token_type", "family_id"),
@@ -79,7 +78,7 @@ def _account(entry: Mapping[str, Any]) -> bool:
 def _is_time(value: Any) -> bool:
     """Is it epoch seconds, as a number or as MSAL's text of one?"""
     try:
-        return 0 <= int(value) < _LATEST
+        return 0 <= int(value) < NO_DATE
     except (TypeError, ValueError, OverflowError):
         return False
 

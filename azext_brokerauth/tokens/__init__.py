@@ -21,7 +21,7 @@ from azext_brokerauth.errors import AGAIN, BrokerAuthError, BrokerFailedError, B
 from azext_brokerauth.errors.diagnostics import BROKER, ENTRA
 from azext_brokerauth.errors.lookup import from_trouble
 from azext_brokerauth.machine import Machine, detect
-from azext_brokerauth.models import Account, Target, Token, TokenRequest, person
+from azext_brokerauth.models import NO_DATE, Account, Target, Token, TokenRequest, person
 from azext_brokerauth.redaction import redact
 from azext_brokerauth.settings import NO_FALLBACK, Settings, policy
 from azext_brokerauth.speaker import SPEAKER, Logger
@@ -36,8 +36,6 @@ _LOGGER = Logger(__name__)
 _WARN = logging.getLogger(__name__).warning
 """Called by the speaker, whose own words a :class:`Logger` would leave out."""
 
-_LATEST = 10**11
-"""Epoch seconds that are no date any more: no token expires then."""
 _LOOK = 0.2
 """How often, in seconds, one who waits lets Python run signal handlers."""
 
@@ -294,7 +292,7 @@ class Tokens:
         if isinstance(reply, Failure):
             speaker = ENTRA if ask.step.is_fallback else BROKER
             raise from_trouble(reply.trouble, reply.text, reply.correlation_id, ask.request.target, speaker)
-        if not isinstance(reply, Answer) or not 0 <= reply.token.expires_on < _LATEST:
+        if not isinstance(reply, Answer) or not 0 <= reply.token.expires_on < NO_DATE:
             raise BrokerFailedError("The broker's process gave no token that can be used.", remedies=AGAIN)
         policy.check_answer(self.in_force(), reply.token)  # the policy may have come meanwhile
         return reply.token
