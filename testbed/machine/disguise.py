@@ -50,6 +50,8 @@ def put_on(plan: Plan, layers: Layers, scenario: Scenario, hosts: Sequence[str],
     if scenario.machine == "native-linux":
         _install(plan.programs["windows_program"], LINUX_BROKER)
     _arrange_runtime(plan, layers, scenario.runtime_package)
+    if scenario.kernel_keyring == "refused":
+        _refuse_keys(plan)
     return environment
 
 
@@ -81,10 +83,22 @@ def _trust(layers: Layers, where: str, authority: Path) -> dict[str, str]:
 def _say_release(plan: Plan, layers: Layers, release: str) -> None:
     shim = STATE / "uname_shim.so"
     _install(plan.programs["uname_shim"], shim)
-    preload = Path("/etc/ld.so.preload")
-    write(preload, (preload.read_text() if preload.exists() else "") + f"{shim}\n")
+    _preload(shim)
     layers.replace(Path("/proc/sys/kernel/osrelease"), f"{release}\n")
     layers.replace(Path("/proc/version"), f"Linux version {release} (testbed@localhost) #1 SMP\n")
+
+
+def _preload(shim: Path) -> None:
+    """Let every program that starts from now on load this library."""
+    preload = Path("/etc/ld.so.preload")
+    write(preload, (preload.read_text() if preload.exists() else "") + f"{shim}\n")
+
+
+def _refuse_keys(plan: Plan) -> None:
+    """Let the kernel keep no keys for the programs that start from now on."""
+    shim = STATE / "keys_shim.so"
+    _install(plan.programs["keys_shim"], shim)
+    _preload(shim)
 
 
 def _look_like_wsl(plan: Plan, scenario: Scenario) -> dict[str, str]:

@@ -130,7 +130,8 @@ DIFFERENTLY: dict[tuple[str, str], Problem] = {
 
 BORN_WITH = (
     *("not-wsl", "wsl1", "docker-on-wsl", "custom-kernel", "no-interop", "no-runtime", "missing-library"),
-    *("no-keyring", "locked-keyring", "system-store-only", "bundle-only"),
+    *("system-store-only", "bundle-only"),
+    *(name for name, scenario in SCENARIOS.items() if scenario.keyring != "unlocked"),
 )
 """Scenarios that a machine cannot recover from while it runs: tests/emulated/test_elsewhere.py and its neighbours."""
 NO_FAULT = (
