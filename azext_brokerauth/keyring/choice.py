@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from azext_brokerauth.keyring import place, secret_service
+from azext_brokerauth.keyring import place, programs, secret_service
 from azext_brokerauth.keyring.secret_service import State
 
 SESSION, PRIVATE = "session", "private"
@@ -49,6 +49,9 @@ def choose(setting: str, environ: Mapping[str, str], uid: int, look: Look | None
     before = _tried()
     state = (look or _look)(environ, uid, before)
     if problem := _problem(state):
+        lacking = programs.missing(environ) if not (state.bus_problem or state.service_problem) else ()
+        if lacking:  # the runtime can do something even with a keyring that is locked
+            return Choice(SESSION, f"{problem}, and for a private one {' and '.join(lacking)} is not installed")
         return Choice(PRIVATE, problem)
     if state.instance and state.instance != before:
         _remember(state.instance)

@@ -73,19 +73,48 @@ def look(
     """
     try:
         with (connect or connection)(environ, uid) as call:
-            try:
-                return _look(call, tried)
-            except (ServiceError, TimeoutError) as error:
-                return State(service_problem=str(error) or "no answer in time")
-            except (LookupError, TypeError, ValueError, AttributeError):
-                return State(service_problem="its answer is not one of a Secret Service")
+            return state(call, tried)
     except OSError as error:
         return State(bus_problem=error.strerror or str(error) or type(error).__name__)
 
 
+def state(call: Any, tried: str = "") -> State:
+    """As :func:`look`, over a connection that is there.
+
+    :param call: calls a method, as :func:`connection` gives it.
+    :raises OSError: the bus is gone.
+    """
+    try:
+        return _look(call, tried)
+    except (ServiceError, TimeoutError) as error:
+        return State(service_problem=str(error) or "no answer in time")
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return State(service_problem="its answer is not one of a Secret Service")
+
+
+def has_default(call: Any) -> bool:
+    """Is there a default collection?
+
+    :raises ServiceError, OSError: nobody answers.
+    """
+    return bool(_default(call) != "/")
+
+
+def serves(call: Any) -> bool:
+    """Does the Secret Service answer, and is its default collection unlocked?
+
+    :raises ServiceError, OSError: nobody answers.
+    """
+    return not _property(call, _default(call), "Locked")
+
+
+def _default(call: Any) -> Any:
+    return call(_PATH, _SERVICE, f"{_INTERFACE}.Service", "ReadAlias", "s", ("default",))[0]
+
+
 def _look(call: Any, tried: str) -> State:
     session = call(_PATH, _SERVICE, f"{_INTERFACE}.Service", "OpenSession", "sv", ("plain", ("s", "")))[1]
-    (path,) = call(_PATH, _SERVICE, f"{_INTERFACE}.Service", "ReadAlias", "s", ("default",))
+    path = _default(call)
     if path == "/":
         return State()
     label = str(_property(call, path, "Label") or path.rpartition("/")[2])
