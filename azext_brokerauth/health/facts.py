@@ -14,7 +14,7 @@ from azext_brokerauth.health.attempt import Attempt, attempt
 from azext_brokerauth.health.once import once
 from azext_brokerauth.health.policy_file import PolicyFile
 from azext_brokerauth.health.probe import Probe, Ran
-from azext_brokerauth.health.secret_service import State
+from azext_brokerauth.keyring.secret_service import State
 from azext_brokerauth.machine import Kind, Machine, detect
 from azext_brokerauth.models import Account
 from azext_brokerauth.settings import Settings

@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 
 from azext_brokerauth.broker import locks
-from azext_brokerauth.health import secret_service
 from azext_brokerauth.health.once import Answers
+from azext_brokerauth.keyring import secret_service
 from azext_brokerauth.machine import View
 
 DEADLINE = 5.0

@@ -239,6 +239,7 @@ class Tokens:
             disable_instance_discovery=self._disable_instance_discovery,
             enable_msa_passthrough=self._window.enable_msa_passthrough,
             enable_pii_log=self._enable_pii_log,
+            keyring=chosen.keyring,
         )
 
     def _whose(self, chosen: Settings, request: TokenRequest) -> Account | str:

@@ -18,10 +18,11 @@ from azext_brokerauth.broker import messages
 from azext_brokerauth.broker.messages import Failure, MessageError
 from azext_brokerauth.errors.lookup import from_trouble
 from azext_brokerauth.errors.rendering import AZ, in_words
-from azext_brokerauth.health import az_cache, report, secret_service
+from azext_brokerauth.health import az_cache, report
 from azext_brokerauth.health.az_cache import UnreadableCacheError
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.probe import Ran
+from azext_brokerauth.keyring import secret_service
 from azext_brokerauth.models import Target as Where
 from azext_brokerauth.settings import Settings, policy
 from tests.unit.health.machine import POWERSHELL, SYSTEM32, FakeProbe, healthy_machine

@@ -52,7 +52,7 @@ def test_the_commands_have_their_names():
 def test_the_settings_have_their_names():
     assert list(settings.SETTINGS) == [
         *("client_id", "tenant_id", "authority", "login_hint", "enable_broker_on_wsl", "enable_broker_on_linux"),
-        *("enable_broker_on_windows", "enable_broker_on_mac", "require_broker", "fallback", "extend_az"),
+        *("enable_broker_on_windows", "enable_broker_on_mac", "require_broker", "fallback", "keyring", "extend_az"),
         *("seed_az_cache", "token_cache", "allow_exec", "silent_timeout", "prompt_timeout"),
     ]
     assert (settings.SECTION, settings.ENVIRONMENT_PREFIX) == ("brokerauth", "AZURE_BROKERAUTH_")

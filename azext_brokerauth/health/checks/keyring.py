@@ -5,7 +5,7 @@ from __future__ import annotations
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.finding import Finding, failed, passed, warned
 from azext_brokerauth.health.remedies import RESTART, UNLOCK, enable_in_wsl_conf, install_packages
-from azext_brokerauth.health.secret_service import address
+from azext_brokerauth.keyring.secret_service import address
 from azext_brokerauth.machine import Kind
 from azext_brokerauth.models import filled, person, run, script
 

@@ -9,7 +9,7 @@ from azext_brokerauth.errors.rendering import AZ
 from azext_brokerauth.health import report
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.probe import Probe, Python, Ran
-from azext_brokerauth.health.secret_service import State
+from azext_brokerauth.keyring.secret_service import State
 from azext_brokerauth.machine import View
 
 SYSTEM32 = "/mnt/c/Windows/System32"

@@ -12,7 +12,7 @@ from azext_brokerauth.health import report
 from azext_brokerauth.health.az_cache import CachedSignIn, UnreadableCacheError
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.probe import FileFacts, Python, Ran
-from azext_brokerauth.health.secret_service import State
+from azext_brokerauth.keyring.secret_service import State
 from tests.unit.health.machine import (
     HUNG,
     POWERSHELL,

@@ -7,7 +7,7 @@ import pytest
 
 from azext_brokerauth.health.finding import Check, Severity, passed
 from azext_brokerauth.health.probe import FileFacts, Python, Ran
-from azext_brokerauth.health.secret_service import State
+from azext_brokerauth.keyring.secret_service import State
 from tests.unit.health.machine import HUNG, POWERSHELL, SYSTEM32, WSL, all_checks
 
 NO_PROGRAM = "no Windows program can be started from here"

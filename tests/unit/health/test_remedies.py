@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from azext_brokerauth.health import parsing
-from azext_brokerauth.health.secret_service import State
+from azext_brokerauth.keyring.secret_service import State
 from tests.unit.health.machine import commands, problems
 
 

@@ -17,7 +17,7 @@ from azext_brokerauth.health.checks import CHECKS, ONLINE
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.finding import Check, Finding, Severity, failed, passed, warned
 from azext_brokerauth.health.remedies import RESTART
-from azext_brokerauth.health.secret_service import State
+from azext_brokerauth.keyring.secret_service import State
 from azext_brokerauth.models import code, filled, own, person, powershell, run, script
 
 DOCUMENT = Path(__file__).parents[3] / "docs/check-health.md"
