@@ -40,7 +40,7 @@ examples:
 """,
     "show": """
 type: command
-short-summary: Show the account in use.
+short-summary: Show the account in use, and which keyring the broker's runtime uses, and why.
 long-summary: Exits with 3 when nobody is signed in.
 examples:
   - name: Print the user name of the account in use.

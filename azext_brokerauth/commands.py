@@ -33,7 +33,7 @@ def register(add: Callable[..., None]) -> None:
     add("login", "login", table_transformer=shown(output.account_row))
     add("logout", "logout", confirmation="This signs the account out for every tool that uses brokerauth. Continue?")
     add("list", "list_accounts", table_transformer=shown(output.account_rows))
-    add("show", "show_account", table_transformer=shown(output.account_row))
+    add("show", "show_account", table_transformer=shown(output.account_and_keyring_row))
     add("set", "set_account")
     add("get-access-token", "get_access_token", table_transformer=shown(output.access_token_row))
     add("inspect-token", "inspect_token", table_transformer=shown(output.token_facts_rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,8 @@ from knack.log import get_logger
 from azext_brokerauth import errors, output, settings, sign_in
 from azext_brokerauth.accounts import Records
 from azext_brokerauth.errors.rendering import PLAIN
+from azext_brokerauth.files import this_user
+from azext_brokerauth.machine import Kind, detect
 from azext_brokerauth.models import Token, TokenRequest, own, person
 from azext_brokerauth.settings import policy
 from azext_brokerauth.sign_in import SignInOptions, account_store, opened_tokens, recorded, takes_sign_in_options
@@ -73,10 +76,17 @@ def list_accounts() -> list[dict[str, Any]]:
 
 
 def show_account() -> dict[str, Any]:
-    """The account in use."""
-    sign_in.in_force()
+    """The account in use, and the keyring where the broker's runtime uses one."""
+    chosen = sign_in.in_force()
     records = account_store().read()
-    return output.account_facts(recorded(records, None), records)
+    facts = output.account_facts(recorded(records, None), records)
+    machine = detect().kind
+    if machine not in (Kind.WSL2, Kind.LINUX):
+        return facts
+    # Other commands do not pay for it.
+    from azext_brokerauth.keyring.choice import in_use
+
+    return {**facts, **output.keyring_facts(in_use(chosen.keyring, machine, os.environ, this_user()))}
 
 
 def set_account(username: str) -> None:

@@ -11,6 +11,7 @@ from azext_brokerauth.printable import printable
 
 if TYPE_CHECKING:
     from azext_brokerauth.accounts import Records
+    from azext_brokerauth.keyring.choice import Choice
     from azext_brokerauth.models import Account, Token
     from azext_brokerauth.settings import Settings
 
@@ -46,6 +47,17 @@ def account_facts(account: Account, records: Records) -> dict[str, Any]:
         "authority": account.authority,
         "isCurrent": account == records.find(),
     }
+
+
+def keyring_facts(choice: Choice) -> dict[str, Any]:
+    """The keyring that the broker's runtime keeps its accounts in."""
+    return {"keyring": choice.kind, "keyringReason": choice.reason}
+
+
+def account_and_keyring_row(shown: dict[str, Any]) -> dict[str, Any]:
+    """An account and the keyring, in a table."""
+    keyring = {"Keyring": f"{shown['keyring']}: {shown['keyringReason']}"} if "keyring" in shown else {}
+    return {**account_row(shown), **keyring}
 
 
 def account_row(account: dict[str, Any]) -> dict[str, Any]:

@@ -95,6 +95,7 @@ class _Server:
         self._building = threading.Lock()
         self._applications: dict[tuple[Target, AppOptions, bool], Any] = {}
         self._guard = os.getppid()
+        self._told = False
         self._pending: set[int] = set()
         self._last_request = time.monotonic()
 
@@ -179,8 +180,10 @@ class _Server:
         if given.problem:
             return Failure(Trouble.KEYRING_MISSING if given.missing else Trouble.KEYRING, given.problem)
         with self._building:
+            if not self._told:
+                self._told = True
+                _LOGGER.debug("the %s keyring is used, since %s", given.kind, given.reason)
             if given.address and os.environ.get(_BUS) != given.address:
-                _LOGGER.debug("a private keyring is used, since %s", given.reason)
                 os.environ[_BUS] = given.address
                 threading.Thread(target=self._leave_with_keyring, daemon=True, name="keyring").start()
         if given.alone and ask.step is Step.PROMPT:

@@ -23,7 +23,8 @@ _PACKAGES: dict[str, dict[str, str]] = {
         "libubsan.so.1": "libubsan1",
         "libsecret-1.so.0": "libsecret-1-0",
         "gnome-keyring-daemon": "gnome-keyring",
-        "dbus-daemon": "dbus-user-session",
+        "dbus-daemon": "dbus",
+        "session-bus": "dbus-user-session",
     },
     "fedora": {
         "libwebkit2gtk-4.1.so.0": "webkit2gtk4.1",
@@ -34,6 +35,7 @@ _PACKAGES: dict[str, dict[str, str]] = {
         "libsecret-1.so.0": "libsecret",
         "gnome-keyring-daemon": "gnome-keyring",
         "dbus-daemon": "dbus-daemon",
+        "session-bus": "dbus-daemon",
     },
     "suse": {
         "libwebkit2gtk-4.1.so.0": "libwebkit2gtk-4_1-0",
@@ -44,6 +46,7 @@ _PACKAGES: dict[str, dict[str, str]] = {
         "libsecret-1.so.0": "libsecret-1-0",
         "gnome-keyring-daemon": "gnome-keyring",
         "dbus-daemon": "dbus-1-daemon",
+        "session-bus": "dbus-1-daemon",
     },
     "arch": {
         "libwebkit2gtk-4.1.so.0": "webkit2gtk-4.1",
@@ -54,6 +57,7 @@ _PACKAGES: dict[str, dict[str, str]] = {
         "libsecret-1.so.0": "libsecret",
         "gnome-keyring-daemon": "gnome-keyring",
         "dbus-daemon": "dbus",
+        "session-bus": "dbus",
     },
 }
 

@@ -14,6 +14,8 @@ from azext_brokerauth.health.attempt import Attempt, attempt
 from azext_brokerauth.health.once import once
 from azext_brokerauth.health.policy_file import PolicyFile
 from azext_brokerauth.health.probe import Probe, Ran
+from azext_brokerauth.keyring import choice
+from azext_brokerauth.keyring.choice import Choice
 from azext_brokerauth.keyring.secret_service import State
 from azext_brokerauth.machine import Kind, Machine, detect
 from azext_brokerauth.models import Account
@@ -247,6 +249,12 @@ class Facts:
     def keyring(self) -> State:
         """How far a program gets with the keyring; it is tried with an item that is deleted again."""
         return self.probe.secret_service()
+
+    @once
+    def keyring_choice(self) -> Choice:
+        """Which keyring is used, and why."""
+        who = self.probe.environ, self.probe.uid
+        return choice.in_use(self.own.settings.keyring, self.linux.machine.kind, *who, lambda *_: self.keyring)
 
     @once
     def attempt(self) -> Attempt:

@@ -75,21 +75,6 @@ def session_bus_answers(facts: Facts) -> str:
     return "there is no D-Bus session" if facts.keyring.bus_problem else ""
 
 
-def keyring_answers(facts: Facts) -> str:
-    """A keyring answers on the D-Bus session."""
-    return "no keyring answers" if facts.keyring.bus_problem or facts.keyring.service_problem else ""
-
-
-def default_keyring_exists(facts: Facts) -> str:
-    """One keyring is the default."""
-    return "" if facts.keyring.collection else "there is no default keyring"
-
-
-def keyring_is_unlocked(facts: Facts) -> str:
-    """The default keyring is not locked."""
-    return "the keyring is locked" if facts.keyring.locked else ""
-
-
 def policy_file_can_be_trusted(facts: Facts) -> str:
     """Nobody but root can have written the policy file."""
     return f"{POLICY_FILE} cannot be trusted" if facts.own.policy_file.problem else ""

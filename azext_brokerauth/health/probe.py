@@ -18,7 +18,8 @@ from pathlib import Path
 
 from azext_brokerauth.broker import locks
 from azext_brokerauth.health.once import Answers
-from azext_brokerauth.keyring import secret_service
+from azext_brokerauth.keyring import choice, kernel, programs, secret_service
+from azext_brokerauth.keyring.lease import KEY
 from azext_brokerauth.machine import View
 
 DEADLINE = 5.0
@@ -194,7 +195,15 @@ class Probe:
 
     def secret_service(self) -> secret_service.State:
         """The state of the session's keyring, tried out."""
-        return secret_service.look(self.environ, self.uid)
+        return choice.look_in_time(self.environ, self.uid)
+
+    def lacking_programs(self) -> tuple[str, ...]:
+        """Which programs that a private keyring needs are not installed."""
+        return programs.missing(self.environ)
+
+    def kernel_keeps_keys(self) -> bool:
+        """Does the kernel keep the key of a private keyring? Where there is none, it is made, as by a sign-in."""
+        return kernel.key(KEY) is not None
 
     def bus_names(self) -> frozenset[str]:
         """The names on the session bus, those that can be started included."""

@@ -10,6 +10,7 @@ from functools import partial
 
 from azext_brokerauth.keyring import place, programs, secret_service
 from azext_brokerauth.keyring.secret_service import State
+from azext_brokerauth.machine import Kind
 
 SESSION, PRIVATE = "session", "private"
 AUTO = "auto"
@@ -36,6 +37,17 @@ class Choice:
     reason: str
 
 
+def in_use(setting: str, machine: Kind, environ: Mapping[str, str], uid: int, look: Look | None = None) -> Choice:
+    """Which keyring is used on this machine, as :func:`choose` decides under WSL.
+
+    :param setting: as the setting ``keyring``.
+    :param machine: its kind.
+    """
+    if machine is not Kind.WSL2:
+        return Choice(SESSION, f"a private one is for {Kind.WSL2.value} only, and this is {machine.value}")
+    return choose(setting, environ, uid, look)
+
+
 def choose(setting: str, environ: Mapping[str, str], uid: int, look: Look | None = None) -> Choice:
     """Decide it: with ``auto`` the session's where it is there, unlocked and can be written, else a private one.
 
@@ -47,7 +59,7 @@ def choose(setting: str, environ: Mapping[str, str], uid: int, look: Look | None
     if setting != AUTO:
         return Choice(setting, f"the setting keyring is {setting}")
     before = _tried()
-    state = (look or _look)(environ, uid, before)
+    state = (look or look_in_time)(environ, uid, before)
     if problem := _problem(state):
         lacking = programs.missing(environ) if not (state.bus_problem or state.service_problem) else ()
         if lacking:  # the runtime can do something even with a keyring that is locked
@@ -73,8 +85,15 @@ def _problem(state: State) -> str:
     return ""
 
 
-def _look(environ: Mapping[str, str], uid: int, tried: str) -> State:
-    """In a thread of its own: not all that jeepney does has a deadline, and a bus that is stopped answers nothing."""
+def look_in_time(environ: Mapping[str, str], uid: int, tried: str = "") -> State:
+    """Look at the session's keyring for :data:`DEADLINE` seconds at most.
+
+    In a thread of its own: not all that jeepney does has a deadline, and a bus that is stopped answers nothing.
+
+    :param environ: the session's variables.
+    :param uid: the user.
+    :param tried: the instance that has stored a test item before, and is not asked to do it again.
+    """
     states = []
 
     def look() -> None:

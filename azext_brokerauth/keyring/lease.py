@@ -31,7 +31,8 @@ _FORKS = 10
 """How often a keeper is started. Where others were first, or one was just leaving, it ends without a word."""
 _LONGEST = 1 << 16
 """Bytes of the longest message between these processes."""
-_KEY = "brokerauth:keyring"
+KEY = "brokerauth:keyring"
+"""The name of the key that a lasting keyring is encrypted with."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Lease:
         self._given: Given | None = None
         self._held: socket.socket | None = None
         if setting == choice.SESSION:
-            self._given = Given(choice.SESSION, f"the setting keyring is {setting}")
+            self._given = Given(choice.SESSION, "no other one is wanted here")
             return
         self._ends = time.monotonic() + DEADLINE
         self._report, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -140,7 +141,7 @@ def _chosen(setting: str, environ: Mapping[str, str]) -> tuple[Given, socket.soc
         text = f"{' and '.join(lacking)} is not installed"
         return Given(chosen.kind, chosen.reason, problem=text, missing=lacking), None
     try:
-        key = kernel.key(_KEY)
+        key = kernel.key(KEY)
         alone = "the kernel keeps no key for it here"
         if key is not None:
             try:

@@ -149,7 +149,7 @@ ANSWER = re.search(r"```json\n(.+?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.any_runtime
-@pytest.mark.parametrize("scenario", ["default", "no-keyring", "old-wsl"])
+@pytest.mark.parametrize("scenario", ["default", "no-keyring-packages", "old-wsl"])
 def test_what_intune_collects_is_short_and_names_what_is_broken(
     start: Callable[[Scenario | str], Session], scenario: str
 ) -> None:

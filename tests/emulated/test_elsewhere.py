@@ -27,7 +27,7 @@ NOT_READY = {
     "missing-library": ("libwebkit2gtk-4.1.so.0", "sudo apt-get install libwebkit2gtk-4.1-0"),
     "old-wsl": ("since version 2.4.13", "wsl --update"),
     "no-interop": ("needs interop", "/etc/wsl.conf"),
-    "no-keyring": ("Secret Service", "a keyring named 'login'"),
+    "no-keyring-packages": ("dbus-daemon and gnome-keyring-daemon", "sudo apt-get install dbus gnome-keyring"),
 }
 COMMANDS = (
     *(["login"], ["login", "--no-prompt"], ["login", "--select-account"], ["logout", "--yes"], ["list"], ["show"]),

@@ -21,6 +21,7 @@ from tests.tokens import claims_of
 
 SILENT, PICKER = "acquireTokenSilently", "acquireTokenInteractively"
 VAULT = "https://vault.azure.net"
+KEYRING = "the session's keyring 'Login' is unlocked"
 TOKEN_KEYS = {"accessToken", "expiresOn", "expires_on", "tenant", "tokenType"}
 
 
@@ -34,6 +35,10 @@ def account(user: User, *, current: bool = True) -> dict[str, Any]:
         "authority": "login.microsoftonline.com",
         "isCurrent": current,
     }
+
+
+def shown(user: User) -> dict[str, Any]:
+    return {**account(user), "keyring": "session", "keyringReason": KEYRING}
 
 
 @pytest.fixture(scope="module")
@@ -126,12 +131,12 @@ def test_list_show_and_set(default: Session) -> None:
     default.tell("login")
     default.tell("login", "--username", GRACE.username)
     assert default.tell("list") == [account(ADA, current=False), account(GRACE)]
-    assert default.tell("show") == account(GRACE)
+    assert default.tell("show") == shown(GRACE)
     assert default.tell("set", "--username", ADA.username.upper()) is None
-    assert default.tell("show") == account(ADA)
+    assert default.tell("show") == shown(ADA)
     assert default.claims()["oid"] == ADA.home.object_id
     assert default.claims("--username", GRACE.username)["oid"] == GRACE.home.object_id
-    assert default.tell("show") == account(ADA)
+    assert default.tell("show") == shown(ADA)
 
 
 def test_logout_tells_the_broker_and_forgets(default: Session) -> None:
@@ -141,7 +146,7 @@ def test_logout_tells_the_broker_and_forgets(default: Session) -> None:
     assert "signOutSilently" not in default.calls()
     default.tell("logout", "--yes")
     assert default.calls().count("signOutSilently") == 1
-    assert default.tell("show") == account(GRACE)
+    assert default.tell("show") == shown(GRACE)
     assert ADA.username in default.refuse("get-access-token", "--username", ADA.username, status=3)
     default.tell("login")
     default.tell("logout", "--all", "--yes")
@@ -281,7 +286,13 @@ def test_get_access_token_never_prompts(default: Session) -> None:
                 [ADA.username, CONTOSO.tenant_id, "*"],
             ],
         ),
-        (["show"], [["Username", "TenantId", "InUse"], [ADA.username, CONTOSO.tenant_id, "*"]]),
+        (
+            ["show"],
+            [
+                ["Username", "TenantId", "InUse", "Keyring"],
+                [ADA.username, CONTOSO.tenant_id, "*", "session:", *KEYRING.split()],
+            ],
+        ),
         (["login"], [["Username", "TenantId", "InUse"], [ADA.username, CONTOSO.tenant_id, "*"]]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value[0], str) else "",
@@ -317,7 +328,7 @@ def test_debug_tells_what_happens_on_stderr_and_leaves_stdout_alone(signed_in: S
 
 
 def test_only_show_errors_is_silent_but_for_errors(signed_in: Session) -> None:
-    assert signed_in.tell("show", "--only-show-errors") == account(ADA)
+    assert signed_in.tell("show", "--only-show-errors") == shown(ADA)
     assert "ERROR: nobody@x" in signed_in.refuse("set", "--username", "nobody@x", "--only-show-errors", status=3)
 
 

@@ -77,7 +77,7 @@ def test_the_checks_have_their_names():
     assert [check.id for check in CHECKS + ONLINE] == [
         *("machine", "wsl-version", "windows-drive", "interop", "proxy", "networking"),
         *("platform", "msal", "pymsalruntime", "libraries", "runtime-locks", "certificates"),
-        *("user", "session-bus", "secret-service", "keyring", "keyring-unlocked", "keyring-write", "linux-broker"),
+        *("user", "keyring", "linux-broker"),
         *("windows-elevated", "windows-desktop", "device", "prt", "clock"),
         *("system-file", "settings", "accounts", "az-cache", "az-tokens", "redirect-uri"),
         *("broker", "token"),

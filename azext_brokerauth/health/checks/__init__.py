@@ -7,12 +7,9 @@ from azext_brokerauth.health.finding import Check
 from azext_brokerauth.health.prerequisites import (
     broker_answers,
     broker_serves,
-    default_keyring_exists,
     device_is_joined,
     drive_is_mounted,
     dsregcmd_answers,
-    keyring_answers,
-    keyring_is_unlocked,
     libc_is_glibc,
     on_linux,
     on_wsl,
@@ -29,7 +26,6 @@ _WINDOWS = (on_wsl, windows_programs_start)
 _SESSION = (*_WINDOWS, powershell_answers)
 _DEVICE = (*_WINDOWS, dsregcmd_answers)
 _SERVED = (broker_serves,)
-_KEYRING = (broker_serves, keyring_answers)
 
 CHECKS = (
     Check("machine", "Machine", machine.machine),
@@ -45,16 +41,7 @@ CHECKS = (
     Check("runtime-locks", "Runtime", runtime.runtime_locks, needs=_SERVED),
     Check("certificates", "Runtime", certificates.certificates, needs=_SERVED),
     Check("user", "Keyring", keyring.user, needs=_SERVED),
-    Check("session-bus", "Keyring", keyring.session_bus, needs=_SERVED),
-    Check("secret-service", "Keyring", keyring.secret_service, needs=(*_SERVED, session_bus_answers)),
-    Check("keyring", "Keyring", keyring.keyring, needs=_KEYRING),
-    Check("keyring-unlocked", "Keyring", keyring.keyring_unlocked, needs=(*_KEYRING, default_keyring_exists)),
-    Check(
-        "keyring-write",
-        "Keyring",
-        keyring.keyring_write,
-        needs=(*_KEYRING, default_keyring_exists, keyring_is_unlocked),
-    ),
+    Check("keyring", "Keyring", keyring.keyring, needs=_SERVED),
     Check("linux-broker", "Keyring", keyring.linux_broker, needs=(*_SERVED, on_linux, session_bus_answers)),
     Check("windows-elevated", "Windows", windows.windows_elevated, needs=_SESSION),
     Check("windows-desktop", "Windows", windows.windows_desktop, needs=_SESSION),

@@ -47,6 +47,8 @@ class FakeProbe(Probe):
     programs: dict = field(default_factory=dict)
     packages: dict = field(default_factory=lambda: {"msal": "1.39.0", "pymsalruntime": "0.20.7"})
     keyring: State = field(default_factory=lambda: State(collection="login"))
+    lacking: tuple = ()
+    keeps_keys: bool = True
     owners: dict = field(default_factory=dict)
     running: tuple = ()
 
@@ -83,6 +85,12 @@ class FakeProbe(Probe):
 
     def secret_service(self):
         return self.keyring
+
+    def lacking_programs(self):
+        return self.lacking
+
+    def kernel_keeps_keys(self):
+        return self.keeps_keys
 
     def bus_names(self):
         return frozenset()

@@ -70,11 +70,6 @@ def set_variable(**variables):
         (set_to("python", Python("p", "cp312", "aarch64", "glibc 2.39")), "platform", "x86_64"),
         (set_to("python", Python("p", "cp312", "x86_64", "")), "platform", "wsl.exe --install Ubuntu-24.04"),
         (set_to("python", Python("p", "cp312", "x86_64", "glibc 2.17")), "platform", "wsl.exe --install"),
-        (set_to("keyring", State(bus_problem="no file")), "session-bus", "systemd=true"),
-        (set_to("keyring", State(service_problem="nobody")), "secret-service", "apt-get install -y gnome-keyring"),
-        (set_to("keyring", State()), "keyring", "gnome-keyring-daemon"),
-        (set_to("keyring", State(collection="login", locked=True)), "keyring-unlocked", "gnome-keyring-daemon"),
-        (set_to("keyring", State(collection="login", write_problem="no")), "keyring-write", "gnome-keyring-daemon"),
         (say("/usr/bin/wslinfo --wsl-version", HUNG), "wsl-version", "wsl.exe --update"),
         (say("/usr/bin/wslinfo --wsl-version", Ran(0, "2.4.12.0\n")), "wsl-version", "wsl.exe --update"),
         (say("/usr/bin/wslinfo --msal-proxy-path", HUNG), "proxy", "wsl.exe --update"),
@@ -171,11 +166,85 @@ def test_interop_is_switched_on_registered_or_reached_again(healthy):
     assert commands(problems(healthy)["interop"])[0].startswith("sudo sed -i '/^\\[interop\\]/I")
 
 
+# state -> why it does not serve, and what makes it serve
+USELESS = {
+    State(bus_problem="no file"): ("there is no session bus (no file)", "systemd=true"),
+    State(service_problem="nobody"): ("no keyring answers on the session bus (nobody)", "install -y gnome-keyring"),
+    State(): ("the session's keyring has no default keyring", "gnome-keyring-daemon --replace --unlock"),
+    State(collection="login", locked=True): (
+        "the session's keyring 'login' is locked",
+        "gnome-keyring-daemon --replace --unlock",
+    ),
+    State(collection="login", write_problem="no"): (
+        "the session's keyring 'login' does not keep what is written (no)",
+        "gnome-keyring-daemon --replace --unlock",
+    ),
+}
+
+
+@pytest.mark.parametrize("state", USELESS)
+def test_a_keyring_of_the_session_that_does_not_serve_fails_only_where_it_is_chosen(healthy, state):
+    why, remedy = USELESS[state]
+    healthy.keyring = state
+    assert problems(healthy) == {}
+    assert all_checks(healthy)["keyring"]["finding"] == f"A private keyring is used, since {why}"
+    with_environ(healthy, AZURE_BROKERAUTH_KEYRING="session")
+    found = problems(healthy)
+    assert list(found) == ["keyring"]
+    assert found["keyring"]["severity"] == "fail"
+    assert remedy in "\n".join(commands(found["keyring"]))
+
+
+def test_the_sessions_keyring_is_named_where_it_is_used_and_not_looked_at_where_it_is_not(healthy):
+    used = "The session's keyring 'login' is used: it is unlocked and keeps what is written"
+    for chosen in ("auto", "session"):
+        with_environ(healthy, AZURE_BROKERAUTH_KEYRING=chosen)
+        assert all_checks(healthy)["keyring"]["finding"] == used
+    with_environ(healthy, AZURE_BROKERAUTH_KEYRING="private")
+    healthy.secret_service = None
+    assert (
+        all_checks(healthy)["keyring"]["finding"] == "A private keyring is used, since the setting keyring is private"
+    )
+
+
+@pytest.mark.parametrize("state", USELESS)
+def test_missing_programs_fail_only_where_they_are_needed(healthy, state):
+    healthy.lacking = ("dbus-daemon", "gnome-keyring-daemon")
+    with_environ(healthy, PATH="/nowhere")
+    assert problems(healthy) == {}
+    healthy.keyring = state
+    found = problems(healthy)
+    assert list(found) == ["keyring"]
+    assert "dbus-daemon, gnome-keyring-daemon" in found["keyring"]["finding"]
+    assert commands(found["keyring"]) == ["sudo apt-get update", "sudo apt-get install -y dbus gnome-keyring"]
+
+
+def test_a_kernel_that_keeps_no_key_is_a_warning_that_says_what_it_costs(healthy):
+    healthy.keeps_keys = False
+    assert problems(healthy) == {}
+    healthy.keyring = State(collection="login", locked=True)
+    found = problems(healthy)
+    assert [(id, check["severity"]) for id, check in found.items()] == [("keyring", "warn")]
+    assert "accounts other than Windows' own sign in again" in found["keyring"]["finding"]
+    assert commands(found["keyring"])
+
+
+def test_native_linux_wants_the_sessions_keyring_whatever_is_set(healthy):
+    healthy.view = replace(healthy.view, release="6.1.0-debian", paths=())
+    with_environ(healthy, AZURE_BROKERAUTH_ENABLE_BROKER_ON_LINUX="true", AZURE_BROKERAUTH_KEYRING="private")
+    healthy.bus_names = lambda: frozenset({"com.microsoft.identity.broker1"})
+    healthy.lacking = ("dbus-daemon",)
+    assert problems(healthy) == {}
+    healthy.keyring = State(collection="login", locked=True)
+    assert list(problems(healthy)) == ["keyring"]
+    assert "gnome-keyring-daemon --replace --unlock" in commands(problems(healthy)["keyring"])[0]
+
+
 def test_the_session_bus_that_exists_is_named(healthy):
     healthy.keyring = State(bus_problem="refused")
     healthy.files["/run/user/1000/bus"] = b""
-    with_environ(healthy, DBUS_SESSION_BUS_ADDRESS="unix:path=/gone")
-    found = problems(healthy)["session-bus"]
+    with_environ(healthy, DBUS_SESSION_BUS_ADDRESS="unix:path=/gone", AZURE_BROKERAUTH_KEYRING="session")
+    found = problems(healthy)["keyring"]
     assert commands(found) == ["export DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus"]
 
 

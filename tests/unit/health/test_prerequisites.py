@@ -15,8 +15,7 @@ WINDOWS = ("windows-elevated", "windows-desktop", "device", "prt", "clock")
 SERVED_BY_WSL = ("wsl-version", "windows-drive", "interop", "proxy", "networking", *WINDOWS)
 SERVED = (
     *("platform", "msal", "pymsalruntime", "libraries", "runtime-locks", "certificates", "user"),
-    *("session-bus", "secret-service"),
-    *("keyring", "keyring-unlocked", "keyring-write", "linux-broker", "redirect-uri"),
+    *("keyring", "linux-broker", "redirect-uri"),
 )
 
 
@@ -85,21 +84,9 @@ def on_linux_with_broker(probe):
             {"libraries": "there is no runtime for this C library"},
         ),
         (
-            spoil("keyring", State(bus_problem="no file")),
-            {
-                "secret-service": "there is no D-Bus session",
-                **dict.fromkeys(("keyring", "keyring-unlocked", "keyring-write"), "no keyring answers"),
-            },
+            lambda probe: [on_linux_with_broker(probe), setattr(probe, "keyring", State(bus_problem="no file"))],
+            {**dict.fromkeys(SERVED_BY_WSL, "this is Linux"), "linux-broker": "there is no D-Bus session"},
         ),
-        (
-            spoil("keyring", State(service_problem="nobody")),
-            dict.fromkeys(("keyring", "keyring-unlocked", "keyring-write"), "no keyring answers"),
-        ),
-        (
-            spoil("keyring", State()),
-            dict.fromkeys(("keyring-unlocked", "keyring-write"), "there is no default keyring"),
-        ),
-        (spoil("keyring", State(collection="login", locked=True)), {"keyring-write": "the keyring is locked"}),
         (
             spoil("owners", {"/etc/brokerauth/config": FileFacts(7, stat.S_IFREG | 0o644)}),
             {"settings": "/etc/brokerauth/config cannot be trusted"},

@@ -6,7 +6,7 @@ import pytest
 
 from azext_brokerauth.health import parsing
 from azext_brokerauth.keyring.secret_service import State
-from tests.unit.health.machine import commands, problems
+from tests.unit.health.machine import commands, problems, with_environ
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,10 @@ def test_what_is_printed_for_wsl_conf_changes_one_value(healthy, tmp_path, befor
     healthy.keyring = State(bus_problem="no file")
     healthy.uid = 0
     healthy.files |= {"/etc/wsl.conf": before.encode(), "/usr/bin/dbus-daemon": b""}
+    with_environ(healthy, AZURE_BROKERAUTH_KEYRING="session")
     file = tmp_path / "wsl.conf"
     file.write_text(before)
-    edit = commands(problems(healthy)["session-bus"])[0]
+    edit = commands(problems(healthy)["keyring"])[0]
     subprocess.run(["/bin/sh", "-c", edit.replace("/etc/wsl.conf", str(file))], check=True, capture_output=True)
     was, now = (
         {(section.lower(), *item) for section in parser.sections() for item in parser.items(section)}
