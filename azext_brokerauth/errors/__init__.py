@@ -77,7 +77,7 @@ class BrokerNotReadyError(BrokerAuthError):
 class KeyringMissingError(BrokerNotReadyError):
     """The session has no keyring."""
 
-    check = "secret-service"
+    check = "keyring"
 
 
 class InteractionRequiredError(BrokerAuthError):

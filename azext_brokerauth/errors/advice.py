@@ -16,7 +16,11 @@ PICK_ACCOUNT = own("login", "--select-account", text="To choose the account in t
 OTHER_ACCOUNT = own(
     "login", "--tenant", "TENANT", "--username", "NAME", text="To name another tenant or another account,"
 )
-UNLOCK_KEYRING = (*person("Unlock the keyring named 'login'."), *own("login"))
+LOST_KEYRING = (
+    "the keyring that it was kept in is gone, as a private one is after a restart of WSL, or locked, as the session's"
+    " may be (setting keyring)."
+)
+"""Why an account that did sign in is not known any more."""
 TRUST_IN_SYSTEM = (
     *person("Copy your company's certificate to /usr/local/share/ca-certificates, as a file that ends in .crt"),
     *run("sudo", "update-ca-certificates"),

@@ -14,10 +14,10 @@ from azext_brokerauth.errors import (
 from azext_brokerauth.errors.advice import (
     ENUM,
     IN_A_MINUTE,
+    LOST_KEYRING,
     NAME_ONLY,
     PICK_ACCOUNT,
     REDIRECT_URI,
-    UNLOCK_KEYRING,
     UPDATE_WSL,
     UPDATE_WSL_IF_AGAIN,
     WINDOWS_ACCOUNT,
@@ -39,9 +39,9 @@ STATUSES: dict[str, Advice] = {
     ),
     "AccountNotFound": Advice(
         AccountUnknownError,
-        "The broker does not find this account: it was removed from Windows, or the keyring that the broker needs"
-        " (Secret Service) is missing or locked.",
-        UNLOCK_KEYRING,
+        "The broker does not find this account. If it has signed in here, it was removed from Windows, or"
+        f" {LOST_KEYRING}",
+        SIGN_IN,
         Whose.MACHINE,
         ENUM,
     ),

@@ -120,7 +120,7 @@ TROUBLES: dict[Trouble, Advice] = {
         ),
         Whose.MACHINE,
         SEEN,
-        check="secret-service",
+        check="keyring",
         quotes=False,
     ),
     Trouble.KEYRING: Advice(
@@ -132,7 +132,7 @@ TROUBLES: dict[Trouble, Advice] = {
         ),
         Whose.MACHINE,
         SEEN,
-        check="secret-service",
+        check="keyring",
         quotes=False,
     ),
     Trouble.NOT_THE_BROKER: Advice(

@@ -101,7 +101,9 @@ def _silently(request: TokenRequest, perform: Perform, timeout: float) -> Token:
         try:
             return _as_windows_default(request, perform, max(0.0, deadline - time.monotonic()))
         except BrokerAuthError as error:
-            raise unknown from error
+            # The account did sign in: its own command, and not the one that begins with Windows' account.
+            again = own("login", "--username", request.username)
+            raise AccountUnknownError(unknown.message, remedies=again, diagnostics=unknown.diagnostics) from error
 
 
 def _as_windows_default(request: TokenRequest, perform: Perform, timeout: float) -> Token:

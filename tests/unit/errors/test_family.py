@@ -73,4 +73,4 @@ def test_what_is_missing_is_to_be_seen_with_check_health():
 
 
 def test_a_missing_keyring_names_its_own_check():
-    assert errors.KeyringMissingError("It is missing.").check == "secret-service"
+    assert errors.KeyringMissingError("It is missing.").check == "keyring"

@@ -9,7 +9,7 @@ import pytest
 from azext_brokerauth import errors
 from azext_brokerauth.accounts import Records
 from azext_brokerauth.broker.messages import Answer, AppOptions, Ask, Done, Failure, Step
-from azext_brokerauth.errors.rendering import AZ, in_words
+from azext_brokerauth.errors.rendering import AZ, PLAIN, in_words
 from azext_brokerauth.errors.troubles import Trouble
 from azext_brokerauth.machine import Kind, Machine
 from azext_brokerauth.models import Account, BrokerFlag, TokenRequest
@@ -218,8 +218,9 @@ def test_an_account_that_the_runtime_has_lost_may_be_windows_own(broker: Broker)
 
 def test_an_account_that_the_runtime_has_lost_and_that_is_not_windows_own_is_unknown(broker: Broker) -> None:
     broker.replies = [UNKNOWN, broker.token(GRACE)]
-    with pytest.raises(errors.AccountUnknownError):
+    with pytest.raises(errors.AccountUnknownError, match="a private one is after a restart of WSL") as caught:
         tokens_of(broker).get(replace(SCOPE, whose=ADA), Prompt.NEVER)
+    assert in_words(caught.value.remedies, PLAIN) == "Run: brokerauth login --username ada@contoso.com"
 
 
 def test_a_prompt_that_did_not_help_is_a_refusal_that_keeps_what_was_said(broker: Broker) -> None:
