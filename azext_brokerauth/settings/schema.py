@@ -117,7 +117,11 @@ class Settings:
     fallback: str = _setting(
         NO_FALLBACK, _one_of(NO_FALLBACK, "browser", "device-code"), "how to sign in when the broker fails"
     )
-    keyring: str = _setting("auto", _one_of("auto", "session", "private"), "the keyring that the broker's runtime uses")
+    keyring: str = _setting(
+        "auto",
+        _one_of("auto", "session", "private"),
+        "the runtime's keyring: the session's, a private one, or auto: the session's while it is unlocked",
+    )
     extend_az: bool = _setting(
         True, _boolean, "answer az's own token requests for accounts that signed in through the broker"
     )

@@ -169,8 +169,8 @@ def test_the_fleet_at_a_glance(tmp_path: Path) -> None:
     assert ANSWER is not None
     reports = [
         {"version": "1.0.0b1", "machine": "WSL 2", "healthy": True, "failed": []},
-        {"version": "1.0.0b1", "machine": "WSL 2", "healthy": False, "failed": ["keyring"]},
-        {"version": "1.0.0b1", "machine": "WSL 2", "healthy": False, "failed": ["keyring", "wsl-version"]},
+        {"version": "1.0.0b1", "machine": "WSL 2", "healthy": False, "failed": ["libraries"]},
+        {"version": "1.0.0b1", "machine": "WSL 2", "healthy": False, "failed": ["libraries", "wsl-version"]},
     ]
     outputs = [*map(json.dumps, reports), "The system cannot find the file specified.", None]
     states = [{"id": str(n), "preRemediationDetectionScriptOutput": output} for n, output in enumerate(outputs)]

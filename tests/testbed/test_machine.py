@@ -22,6 +22,7 @@ from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 RUNTIMES = ("double", "real") if default_runtime(sys.executable) == "real" else ("double",)
+DOUBLE_FIRST = [pytest.param(each, marks=[] if each == "double" else [pytest.mark.full]) for each in RUNTIMES]
 
 # What a plain program does: no line of it knows of the testbed.
 SIGN_IN = """
@@ -232,7 +233,7 @@ def test_hanging(name: str, runtime: str, tmp_path: Path) -> None:
         assert [argv[2] for _, argv in machine.processes()] == [HANGING[name]]
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", DOUBLE_FIRST)
 @pytest.mark.parametrize("name", HUNG_KEYRING)
 def test_a_keyring_that_answers_nobody_holds_up_the_runtime(name: str, runtime: str) -> None:
     ask = ["dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.GetId"]
@@ -254,7 +255,7 @@ printf %s "$2" | gnome-keyring-daemon --unlock --components=secrets >/dev/null
 """
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", DOUBLE_FIRST)
 def test_the_runtime_takes_the_keyring_on_the_bus_that_it_is_told_of(runtime: str, tmp_path: Path) -> None:
     """And knows nobody once that is lost, or locked since its password is."""
     read_account = (

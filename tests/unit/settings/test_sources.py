@@ -37,6 +37,7 @@ def test_the_defaults_turn_the_broker_on_under_wsl_only_and_nothing_else_on(envi
         "enable_broker_on_mac": False,
         "require_broker": False,
         "fallback": "none",
+        "keyring": "auto",
         "extend_az": True,
         "seed_az_cache": True,
         "token_cache": "az",
@@ -105,6 +106,7 @@ def test_a_value_is_what_was_meant(environ, name, raw, value):
         ("silent_timeout", "86400", "use a number of seconds above 0"),
         ("fallback", "telephone", "use one of none, browser, device-code"),
         ("token_cache", "disk", "use az or memory"),
+        ("keyring", "none", "use one of auto, session, private"),
     ],
 )
 def test_a_value_that_cannot_be_used_says_what_to_use(name, raw, use):
@@ -218,6 +220,8 @@ def test_what_the_policy_does_not_enforce_is_a_default_below_the_users_file(envi
         ("tenant_id", TENANT, "fabrikam.com", TENANT.upper()),
         ("require_broker", "true", "false", "Yes"),
         ("token_cache", "memory", "az", "Memory"),
+        ("keyring", "private", "auto", "Private"),
+        ("keyring", "private", "session", "PRIVATE"),
         ("authority", "login.microsoftonline.com", "login.microsoftonline.us", "https://login.microsoftonline.com/"),
         ("enable_broker_on_linux", "false", "true", "off"),
         ("silent_timeout", "30", "31", "30.0"),
