@@ -50,8 +50,8 @@ def account_facts(account: Account, records: Records) -> dict[str, Any]:
 
 
 def keyring_facts(choice: Choice) -> dict[str, Any]:
-    """The keyring that the broker's runtime keeps its accounts in."""
-    return {"keyring": choice.kind, "keyringReason": choice.reason}
+    """The keyring that the broker's runtime keeps its accounts in. The reason may quote what answered on a bus."""
+    return {"keyring": choice.kind, "keyringReason": printable(choice.reason)}
 
 
 def account_and_keyring_row(shown: dict[str, Any]) -> dict[str, Any]:
