@@ -39,6 +39,7 @@ def test_a_token_of_somebody_elses_tenant_is_not_given_to_a_credential(start: St
 
 def test_with_a_locked_keyring_the_windows_account_works_and_another_is_told_to_unlock_it(start: Start) -> None:
     there = start("locked-keyring")
+    there.env["AZURE_BROKERAUTH_KEYRING"] = "session"
     there.tell("login")
     assert there.claims()["oid"] == ADA.home.object_id
     there.tell("login", "--username", KATHERINE.username)

@@ -29,6 +29,8 @@ NOT_READY = {
     "no-interop": ("needs interop", "/etc/wsl.conf"),
     "no-keyring": ("Secret Service", "a keyring named 'login'"),
 }
+SESSIONS_ONLY = {"AZURE_BROKERAUTH_KEYRING": "session"}
+"""Else there is always a keyring."""
 COMMANDS = (
     *(["login"], ["login", "--no-prompt"], ["login", "--select-account"], ["logout", "--yes"], ["list"], ["show"]),
     *(["set", "--username", ADA.username], ["get-access-token"], ["inspect-token"]),
@@ -88,6 +90,7 @@ def test_a_chain_goes_on_past_the_credential_even_where_the_broker_is_required(s
 def test_under_wsl_but_not_ready_is_one_warning_and_stops_a_chain_only_where_required(start: Start, name: str) -> None:
     why, remedy = (WRONG_WSL | NOT_READY)[name]
     there = start(name)
+    there.env |= SESSIONS_ONLY
     said, logged = ask_credential(there, "disable_automatic_authentication=True")
     assert [line.split()[0] for line in said] == [UNAVAILABLE] * 3
     assert why in said[0]
@@ -105,6 +108,7 @@ def test_under_wsl_but_not_ready_is_one_warning_and_stops_a_chain_only_where_req
 def test_login_names_what_is_missing_and_how_to_get_it(start: Start, name: str) -> None:
     why, remedy = NOT_READY[name]
     there = start(name)
+    there.env |= SESSIONS_ONLY
     for words in (["login"], ["login", "--select-account"], ["login", "--no-prompt"]):
         said = there.refuse(*words)
         assert why in said
