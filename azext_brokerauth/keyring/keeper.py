@@ -179,10 +179,11 @@ class _Keeper:
                 self._admit(door)
                 self._tell({"problem": problem, "stored": stored})
                 return
+            self._looked = time.monotonic()
+            self._tell({"address": daemons.address})
             self._post(sockets / "lease", ready=True)
             _sweep(sockets)
             _prune(store)
-            self._looked = time.monotonic()
             with contextlib.suppress(_LateError):
                 self._serve(door, daemons)
 
@@ -223,9 +224,8 @@ class _Keeper:
                     stack.callback(os.close, descriptor)
                     poll.register(descriptor, select.POLLIN)
             events = {descriptor for descriptor, _ in poll.poll(1000 * _LOOK)}
-        for lease in [
-            each for each in self._leases if each.fileno() in events
-        ]:  # nobody says anything on one: it ended
+        # Nobody says anything on a lease: it has ended.
+        for lease in [each for each in self._leases if each.fileno() in events]:
             self._leases.remove(lease)
             lease.close()
         self._admit(door)

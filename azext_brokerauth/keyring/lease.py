@@ -72,8 +72,12 @@ class Lease:
             self._given = Given(choice.SESSION, "no other one is wanted here")
             return
         self._ends = time.monotonic() + DEADLINE
-        self._report, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._finder = os.fork()
+        try:
+            self._report, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self._finder = os.fork()
+        except OSError as error:  # no more descriptors or processes: the runtime will say more of it
+            self._given = Given(choice.SESSION, f"nothing can be started to look for another: {error.strerror}")
+            return
         if self._finder == 0:
             try:
                 _find(setting, environ, its)
