@@ -66,7 +66,8 @@ def _trust(layers: Layers, where: str, authority: Path) -> dict[str, str]:
     if not _SYSTEM_STORE.exists():
         _SYSTEM_STORE.touch()
     with_it = _SYSTEM_STORE.read_text() + "\n" + authority.read_text()
-    layers.overlay(_ADDED_AUTHORITIES.parent)
+    # What is below an overlay stays its owner's, who may be unknown here.
+    layers.overlay(_ADDED_AUTHORITIES if _ADDED_AUTHORITIES.is_dir() else _ADDED_AUTHORITIES.parent)
     _ADDED_AUTHORITIES.mkdir(exist_ok=True)
     environment = {"NODE_EXTRA_CA_CERTS": str(authority)}
     if where == "bundle":
