@@ -34,26 +34,36 @@ def key(name: str) -> bytes | None:
     if not _KEYCTL:
         return None
     try:
-        # Possession is what lets a key be read, and a process of a service or of sudo does not possess the user's.
-        _call(_KEYCTL, _LINK, _USER, _PROCESS)
-        try:
-            return _read(_find(name))
-        except _RefusedError as error:
-            if error.errno != errno.ENOKEY:
-                return None
-        _make(name)
-        return _read(_find(name))
+        found = _find(name)
+        if found is None:
+            _make(name)
+            found = _find(name)
+        return None if found is None else _read(found)
     except _RefusedError:
         return None
 
 
-def _find(name: str) -> int:
-    return _call(_KEYCTL, _SEARCH, _USER, b"user", name.encode(), 0)
+def _find(name: str) -> int | None:
+    try:
+        return _call(_KEYCTL, _SEARCH, _USER, b"user", name.encode(), 0)
+    except _RefusedError as error:
+        if error.errno != errno.ENOKEY:
+            raise
+        return None
 
 
 def _read(number: int) -> bytes | None:
     content = ctypes.create_string_buffer(LENGTH)
-    return content.raw if _call(_KEYCTL, _READ, number, content, LENGTH) == LENGTH else None
+    try:
+        length = _call(_KEYCTL, _READ, number, content, LENGTH)
+    except _RefusedError as error:
+        if error.errno != errno.EACCES:
+            raise
+        # Possession is what lets a key be read, and a process of a service or of ssh does not possess the user's. Not
+        # at once: a keyring of this process's own counts among the 200 keys of a user.
+        _call(_KEYCTL, _LINK, _USER, _PROCESS)
+        length = _call(_KEYCTL, _READ, number, content, LENGTH)
+    return content.raw if length == LENGTH else None
 
 
 def _make(name: str) -> None:
