@@ -84,7 +84,8 @@ type: command
 short-summary: List the settings in force, where each came from, and whether it is enforced.
 long-summary: >
     Settings come from /etc/brokerauth/config, az's configuration file and AZURE_BROKERAUTH_ environment variables, the
-    later over the earlier. What /etc/brokerauth/config enforces cannot be changed by the others.
+    later over the earlier. What /etc/brokerauth/config enforces cannot be changed by the others. What cannot be used is
+    shown with what is wrong with it, and the exit code is 1.
 examples:
   - name: See the settings as a table.
     text: {program} list-settings --output table
@@ -95,14 +96,30 @@ examples:
 type: command
 short-summary: Check everything that brokered sign-in needs of this machine, and show what fixes it.
 long-summary: >
-    Nothing is changed and no window is shown. Exits with 1 when a check fails.
+    Nothing is changed and no window is shown. The broker itself is asked with --online only. On a terminal the report
+    is a table, unless --output says otherwise. Exits with 1 when a check fails.
 examples:
   - name: See what is wrong, and the commands that fix it.
-    text: {program} check-health --output table
+    text: {program} check-health
   - name: Try the broker as well.
     text: {program} check-health --online
   - name: Write an archive for support, in which names and IDs of people are hashed.
     text: {program} check-health --bundle ~/brokerauth-health.zip
+""",
+    "repair": """
+type: command
+short-summary: Make this machine ready for brokered sign-in.
+long-summary: >
+    Runs, in their order, the commands with which check-health fixes what fails, with sudo where they need it. Each is
+    shown with its reason, and asked about first. What only Windows or you can do is printed. Run it again to go on.
+    Exits with 0 when nothing fails any more, with 4 when something is left to do, and with 1 when a command failed.
+examples:
+  - name: Make this machine ready.
+    text: {program} repair
+  - name: See what would be done.
+    text: {program} repair --dry-run
+  - name: Run every command without being asked.
+    text: {program} repair --yes
 """,
 }
 

@@ -52,6 +52,9 @@ def load(loader: Any, *, group: str) -> None:
         )
         c.argument("bundle", help="File to write a support archive (zip) to. Implies --online.")
         c.argument("with_names", action="store_true", help="Leave the names and IDs of people in the archive unhashed.")
+    with command("repair") as c:
+        c.argument("dry_run", action="store_true", help="List what would be run and what is left, and run nothing.")
+        c.argument("yes", options_list=["--yes", "-y"], action="store_true", help="Run every command without asking.")
 
 
 def load_az(loader: Any) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from knack.commands import CLICommandsLoader, CommandGroup
-from knack.events import EVENT_CLI_SUCCESSFUL_EXECUTE, EVENT_INVOKER_TRANSFORM_RESULT
+from knack.events import (
+    EVENT_CLI_SUCCESSFUL_EXECUTE,
+    EVENT_INVOKER_POST_PARSE_ARGS,
+    EVENT_INVOKER_TRANSFORM_RESULT,
+)
 
 from azext_brokerauth import _help, _params, output
+from azext_brokerauth.errors.rendering import AZ, PLAIN
 from azext_brokerauth.terminal.streams import settle, written
 
 _OPERATIONS = "azext_brokerauth.custom#{}"
@@ -19,8 +24,11 @@ _OTHERWISE_IN_AZ = {
     "login": "signin#login",
     "logout": "signin#logout",
     "check-health": "health#check_health",
+    "repair": "health#repair",
 }
 """Commands that do more in az, where there is an az to sign in or out, or to look at."""
+UNFINISHED = 4
+"""The exit code of ``repair`` where something is left to do."""
 _ONLY_IN_AZ = {"enable-az": "enable#enable_az", "disable-az": "enable#disable_az", "exec": "enable#execute"}
 
 
@@ -39,6 +47,7 @@ def register(add: Callable[..., None]) -> None:
     add("inspect-token", "inspect_token", table_transformer=shown(output.token_facts_rows))
     add("list-settings", "list_settings", table_transformer=shown(output.settings_rows))
     add("check-health", "check_health", table_transformer=_health_rows)
+    add("repair", "repair", table_transformer=shown(output.repair_rows))
 
 
 def _health_rows(report: dict[str, Any]) -> list[dict[str, str]]:
@@ -47,34 +56,65 @@ def _health_rows(report: dict[str, Any]) -> list[dict[str, str]]:
     return to_rows(report, coloured=sys.stdout.isatty() and sys.stderr.isatty() and "NO_COLOR" not in os.environ)
 
 
-def _finish(cli: Any, ours: str = "") -> None:
-    """After check-health: write its remedies below the table, and set the exit code. In az, after any command of ours:
-    see that what it printed is written; :mod:`azext_brokerauth.__main__` does so elsewhere.
+_CODES: dict[str, Callable[[Any], int]] = {
+    "check-health": lambda report: 0 if report["healthy"] else 1,
+    "list-settings": lambda settings: int(any(setting["problem"] for setting in settings)),
+    "repair": lambda ended: 0 if ended["ready"] else UNFINISHED,
+}
+"""The exit codes of commands that print what is wrong, and do not fail."""
+_TABLES = ("check-health", "repair")
+"""Commands that print a table to a person who has not asked for anything else."""
 
+
+def _finish(cli: Any, arguments: Sequence[str], ours: str = "") -> None:
+    """After a command that prints what is wrong: set the exit code, and below check-health's table write its remedies.
+    In az, after any command of ours: see that what it printed is written; :mod:`azext_brokerauth.__main__` does so
+    elsewhere.
+
+    :param arguments: the command line, without the program.
     :param ours: in az, the word before our commands.
     """
-    reports: list[dict[str, Any]] = []
+    results: list[tuple[str, Any]] = []
+
+    def name_of(command: str) -> str:
+        return command.removeprefix(ours) if command.startswith(ours) else ""
+
+    def choose(cli: Any, command: str, args: Any, **_: Any) -> None:
+        if name_of(command) in _TABLES and _is_for_a_person(cli, arguments):
+            cli.invocation.data["output"] = "table"
 
     def keep(cli: Any, event_data: dict[str, Any], **_: Any) -> None:
         # Before --query makes something else of it.
-        if cli.invocation.data["command_string"].endswith("check-health"):
-            reports.append(event_data["result"])
+        name = name_of(cli.invocation.data["command_string"])
+        if name in _CODES:
+            results.append((name, event_data["result"]))
 
     def end(cli: Any, result: Any, **_: Any) -> None:
         code = 0
-        for report in reports:
-            if cli.invocation.data["output"] == "table" and not result.is_query_active:
+        for name, printed in results:
+            if name == "check-health" and cli.invocation.data["output"] == "table" and not result.is_query_active:
                 from azext_brokerauth.health.report import to_block
 
-                cli.out_file.write(to_block(report))
-            code = code if report["healthy"] else 1
+                cli.out_file.write(to_block(printed, AZ if ours else PLAIN))
+            code = code or _CODES[name](printed)
         if ours and cli.invocation and cli.invocation.data["command_string"].startswith(ours):
             code = written(code)
         if code:
             sys.exit(code)
 
+    cli.register_event(EVENT_INVOKER_POST_PARSE_ARGS, choose)  # after knack's own, which takes --output or the default
     cli.register_event(EVENT_INVOKER_TRANSFORM_RESULT, keep)
     cli.register_event(EVENT_CLI_SUCCESSFUL_EXECUTE, end)
+
+
+def _is_for_a_person(cli: Any, arguments: Sequence[str]) -> bool:
+    """Does the output go to a terminal, and has nobody said in which form?"""
+    words = [word.partition("=")[0] for word in arguments]
+    for word in words:
+        # argparse knows an option by its beginning too.
+        if word.startswith("-o") or any(len(word) > 3 and name.startswith(word) for name in ("--output", "--query")):
+            return False
+    return bool(cli.out_file.isatty()) and not cli.config.has_option("core", "output")
 
 
 class PlainCommandsLoader(CLICommandsLoader):  # type: ignore[misc]
@@ -83,7 +123,7 @@ class PlainCommandsLoader(CLICommandsLoader):  # type: ignore[misc]
     def load_command_table(self, args: list[str]) -> Any:
         """Register the commands, as knack asks for it."""
         _help.load("brokerauth", group="")
-        _finish(self.cli_ctx)
+        _finish(self.cli_ctx, args or ())
         with CommandGroup(self, "", _OPERATIONS) as group:
             register(group.command)
         return super().load_command_table(args)
@@ -117,7 +157,7 @@ def az_commands_loader() -> type:
             # az's own records are az's; ours, and those of MSAL that our facade causes, are not for it to show.
             redact_logs("azext_brokerauth", "cli.azext_brokerauth", "msal")
             HOOK.prepare()
-            _finish(self.cli_ctx, "brokerauth ")
+            _finish(self.cli_ctx, args or (), "brokerauth ")
             in_az = CliCommandType(operations_tmpl=_AZ_OPERATIONS, exception_handler=raise_as_az_error)
             with self.command_group("brokerauth") as group:
 
@@ -138,7 +178,7 @@ def az_commands_loader() -> type:
                 from azext_brokerauth.azcli import signin
 
                 signin.notice_sign_out(self.cli_ctx)
-                if args[1:2] != ["check-health"]:  # which tells of them
+                if args[1:2] not in (["check-health"], ["repair"]):  # which tell of them
                     HOOK.remove_tokens(self.cli_ctx)
             return self.command_table
 

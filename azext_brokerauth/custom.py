@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -87,8 +89,8 @@ def set_account(username: str) -> None:
 
 
 def list_settings() -> list[dict[str, Any]]:
-    """The settings in force."""
-    return output.settings_facts(settings.load())
+    """The settings as they stand, whether they can be used or not."""
+    return output.settings_facts(settings.survey())
 
 
 def get_access_token(
@@ -119,6 +121,32 @@ def check_health(online: bool = False, bundle: str | None = None, with_names: bo
     from azext_brokerauth.health import report
 
     return report.for_command(online, bundle, with_names, PLAIN)
+
+
+def repair(dry_run: bool = False, yes: bool = False) -> dict[str, Any]:
+    """What was repaired, and what is left."""
+    from azext_brokerauth.health import repair as repairs
+
+    return repairs.for_command(PLAIN, confirmed if not yes else lambda _: True, dry_run)
+
+
+def confirmed(question: str) -> bool:
+    """Does the person at the terminal say yes? It is asked on standard error.
+
+    :raises InvalidInputError: there is no terminal to ask at.
+    """
+    from knack.prompting import NoTTYException, prompt_y_n
+
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            return bool(prompt_y_n(question))
+    except EOFError:
+        return False
+    except NoTTYException:
+        raise errors.InvalidInputError(
+            "repair asks before it runs anything, and there is no terminal to ask at.",
+            remedies=person("Add --yes to run all commands, or --dry-run to list them."),
+        ) from None
 
 
 def _token(

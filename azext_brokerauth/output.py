@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from azext_brokerauth.printable import printable
 if TYPE_CHECKING:
     from azext_brokerauth.accounts import Records
     from azext_brokerauth.models import Account, Token
-    from azext_brokerauth.settings import Settings
+    from azext_brokerauth.settings import Found
 
 
 def shown(to_rows: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -62,24 +62,42 @@ def account_rows(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [account_row(account) for account in accounts]
 
 
-def settings_facts(chosen: Settings) -> list[dict[str, Any]]:
-    """Every setting with its value and where that came from."""
+def settings_facts(found: Iterable[Found]) -> list[dict[str, Any]]:
+    """Every setting with its value, where that came from, and what is wrong with it; beside them what is no setting,
+    and a file that cannot be read."""
     return [
-        {"name": name, "value": getattr(chosen, name), "origin": origin, "isEnforced": name in chosen.enforced}
-        for name, origin in chosen.origins
+        {
+            "name": each.name or None,
+            "value": each.value,
+            "origin": each.origin,
+            "isEnforced": each.is_enforced,
+            "problem": str(each.error) if each.error else None,
+        }
+        for each in found
     ]
 
 
 def settings_rows(settings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Settings, in a table."""
+    """Settings, in a table, with a column for what is wrong where anything is."""
+    is_wrong = any(setting["problem"] for setting in settings)
     return [
         {
-            "Name": setting["name"],
-            "Value": str(setting["value"]),
+            "Name": setting["name"] or "",
+            "Value": "" if setting["value"] is None else str(setting["value"]),
             "Enforced": "*" if setting["isEnforced"] else "",
             "Origin": setting["origin"],
+            **({"Problem": setting["problem"] or ""} if is_wrong else {}),
         }
         for setting in settings
+    ]
+
+
+def repair_rows(ended: dict[str, Any]) -> list[dict[str, Any]]:
+    """What repair did, and what is left, in a table."""
+    return [
+        {"Result": result, "Check": step["check"], "Where": step["shell"], "Step": step["command"]}
+        for result in ("done", "left", "advised")
+        for step in ended[result]
     ]
 
 

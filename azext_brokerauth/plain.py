@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import tempfile
 from collections.abc import Iterator, Sequence
 
 from knack import CLI
@@ -17,6 +18,8 @@ from azext_brokerauth.redaction import know, redact_logs
 from azext_brokerauth.terminal.streams import is_lost, say
 
 _LOGGER = get_logger(__name__)
+_WITHOUT_CONFIGURATION = ("check-health", "list-settings", "repair")
+"""Commands that say what is wrong with az's settings file, and so work although knack cannot read it."""
 
 
 def run(arguments: list[str]) -> int:
@@ -30,9 +33,12 @@ def run(arguments: list[str]) -> int:
             files.read_beyond_links(settings.config_directory() / "config")
         cli = PlainCLI()
     except (configparser.Error, UnicodeDecodeError, OSError) as error:
+        if arguments and arguments[0] in _WITHOUT_CONFIGURATION:
+            with tempfile.TemporaryDirectory() as empty:
+                return int(PlainCLI(empty, "NOTHING_OF").invoke(arguments))
         # knack reads az's settings files, whose name the error has, before it can handle any error.
         problem = printable(" ".join(str(error).split()))
-        say(f"ERROR: az's settings cannot be read: {problem}\nFix or remove that file.\n")
+        say(f"ERROR: az's settings cannot be read: {problem}\nFix or remove that file, or run: brokerauth repair\n")
         return 1
     return int(cli.invoke(arguments))
 
@@ -55,13 +61,17 @@ def _named_in(arguments: Sequence[str]) -> Iterator[str]:
 
 
 class PlainCLI(CLI):  # type: ignore[misc]
-    """knack's CLI over az's configuration directory."""
+    """knack's CLI over az's configuration directory.
 
-    def __init__(self) -> None:
+    :param directory: another one to take its configuration from; None: az's.
+    :param prefix: of the variables with knack's own settings.
+    """
+
+    def __init__(self, directory: str | None = None, prefix: str = "AZURE") -> None:
         super().__init__(
             cli_name="brokerauth",
-            config_dir=str(settings.config_directory()),
-            config_env_var_prefix="AZURE",
+            config_dir=directory or str(settings.config_directory()),
+            config_env_var_prefix=prefix,
             commands_loader_cls=PlainCommandsLoader,
             logging_cls=_RedactedLogging,
         )

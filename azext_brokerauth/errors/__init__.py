@@ -148,5 +148,11 @@ class SettingsError(BrokerAuthError):
     az_class = "FileOperationError"
 
 
+class RepairError(BrokerAuthError):
+    """A command that was to fix something on this machine failed."""
+
+    az_class = "UnclassifiedUserFault"
+
+
 class ClosedError(BrokerAuthError):
     """The object was closed and cannot be used again."""

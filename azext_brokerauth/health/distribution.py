@@ -12,6 +12,7 @@ from azext_brokerauth.models import Remedies, run
 WEBKIT = {"4.1": "libwebkit2gtk-4.1.so.0", "4.0": "libwebkit2gtk-4.0.so.37"}
 """WebKitGTK's library for each of the two interfaces that Microsoft's wheels are built against."""
 OTHER_LIBRARIES = ("libfido2.so.1", "libcurl.so.4", "libubsan.so.1", "libsecret-1.so.0")
+"""With WebKitGTK, what Microsoft lists for its wheels: the packages of these bring all that they are linked with."""
 
 _PACKAGES: dict[str, dict[str, str]] = {
     # Library or program -> package. Debian's were run; the others are from the distributions' package lists.
@@ -58,6 +59,15 @@ _PACKAGES: dict[str, dict[str, str]] = {
 }
 
 
+_AUTHORITIES = {
+    "fedora": ("/etc/pki/ca-trust/source/anchors", "update-ca-trust"),
+    "suse": ("/etc/pki/trust/anchors", "update-ca-certificates"),
+    "arch": ("/etc/ca-certificates/trust-source/anchors", "update-ca-trust"),
+}
+_DEBIANS = ("/usr/local/share/ca-certificates", "update-ca-certificates")
+"""Where an administrator puts the certificate of an authority, and what takes it into the system's store."""
+
+
 @dataclass(frozen=True)
 class Distribution:
     """A Linux distribution, as ``/etc/os-release`` tells it (https://www.freedesktop.org/software/systemd/man/os-release.html).
@@ -71,6 +81,16 @@ class Distribution:
     name: str = "this distribution"
     family: str = ""
     version: tuple[int, int] = (0, 0)
+
+    @property
+    def authorities(self) -> str:
+        """The directory where an administrator puts the certificates of authorities to trust."""
+        return _AUTHORITIES.get(self.family, _DEBIANS)[0]
+
+    @property
+    def trust_command(self) -> str:
+        """The command that takes them into the system's store."""
+        return _AUTHORITIES.get(self.family, _DEBIANS)[1]
 
     def package(self, thing: str) -> str:
         """The package that has a library or program; empty where that is not known."""

@@ -37,9 +37,14 @@ def drive_is_mounted(facts: Facts) -> str:
     return "" if facts.wsl.drive else "drive C: is not mounted"
 
 
+def windows_is_in_reach(facts: Facts) -> str:
+    """There is a Windows program to start: one of Windows' own, or the proxy."""
+    return "" if facts.wsl.drive or facts.wsl.proxy_starts else "drive C: is not mounted"
+
+
 def windows_programs_start(facts: Facts) -> str:
-    """Windows' own programs can be asked."""
-    return "" if facts.wsl.interop.status == 0 else "no Windows program can be started from here"
+    """Windows programs can be started."""
+    return "" if facts.wsl.starts_windows_programs else "no Windows program can be started from here"
 
 
 def powershell_answers(facts: Facts) -> str:

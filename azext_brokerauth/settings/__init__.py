@@ -8,7 +8,7 @@ from azext_brokerauth.settings.schema import (
     Setting,
     Settings,
 )
-from azext_brokerauth.settings.sources import ENVIRONMENT_PREFIX, check, config_directory, hints, load
+from azext_brokerauth.settings.sources import ENVIRONMENT_PREFIX, Found, check, config_directory, hints, load, survey
 
 __all__ = [
     "AZURE_CLI_CLIENT_ID",
@@ -18,10 +18,12 @@ __all__ = [
     "POLICY_FILE",
     "SECTION",
     "SETTINGS",
+    "Found",
     "Setting",
     "Settings",
     "check",
     "config_directory",
     "hints",
     "load",
+    "survey",
 ]

@@ -207,7 +207,7 @@ def _report(spoil: Callable[[FakeProbe], None]) -> dict[str, Any]:
     found = report.make(Facts(probe, list), AZ)
     assert json.loads(json.dumps(found)) == found
     assert report.to_rows(found, coloured=True)
-    assert report.to_block(found)
+    assert report.to_block(found, AZ)
     return found
 
 

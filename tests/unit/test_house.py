@@ -44,7 +44,7 @@ def test_the_commands_have_their_names():
     commands.register(lambda name, function, **options: names.append(name))
     assert names == [
         *("login", "logout", "list", "show", "set", "get-access-token", "inspect-token", "list-settings"),
-        "check-health",
+        *("check-health", "repair"),
     ]
     assert set(commands._ONLY_IN_AZ) == {"enable-az", "disable-az", "exec"}
 
@@ -68,15 +68,15 @@ def test_what_the_commands_print_has_its_keys():
         *("audience", "clientId", "tenantId", "username", "objectId", "deviceId", "authenticationMethods", "scopes"),
         *("continuousAccessEvaluation", "issuedOn", "expiresOn", "tokenType", "source"),
     ]
-    assert [list(row) for row in output.settings_facts(settings.load(environ={"AZURE_CONFIG_DIR": "no-such"}))] == [
-        ["name", "value", "origin", "isEnforced"]
+    assert [list(row) for row in output.settings_facts(settings.survey({"AZURE_CONFIG_DIR": "no-such"}))] == [
+        ["name", "value", "origin", "isEnforced", "problem"]
     ] * len(settings.SETTINGS)
 
 
 def test_the_checks_have_their_names():
     assert [check.id for check in CHECKS + ONLINE] == [
         *("machine", "wsl-version", "windows-drive", "interop", "proxy", "networking"),
-        *("platform", "msal", "pymsalruntime", "libraries", "runtime-locks", "certificates"),
+        *("platform", "msal", "pymsalruntime", "libraries", "runtime-locks", "certificates", "authority"),
         *("user", "session-bus", "secret-service", "keyring", "keyring-unlocked", "keyring-write", "linux-broker"),
         *("windows-elevated", "windows-desktop", "device", "prt", "clock"),
         *("system-file", "settings", "accounts", "az-cache", "az-tokens", "redirect-uri"),

@@ -26,6 +26,7 @@ TAKEN = {
     "NotSignedInError": (3, True, False, "ResourceNotFoundError"),
     "InvalidInputError": (1, True, False, "InvalidArgumentValueError"),
     "SettingsError": (1, True, False, "FileOperationError"),
+    "RepairError": (1, True, False, "UnclassifiedUserFault"),
     "ClosedError": (1, True, False, "CLIInternalError"),
 }
 FAMILY = {

@@ -49,6 +49,9 @@ class FakeProbe(Probe):
     keyring: State = field(default_factory=lambda: State(collection="login"))
     owners: dict = field(default_factory=dict)
     running: tuple = ()
+    now: float = 1000.0
+    times: dict = field(default_factory=dict)
+    replies: dict = field(default_factory=dict)
 
     def exists(self, path):
         return path in self.files or any(file.startswith(f"{path}/") for file in self.files)
@@ -56,8 +59,23 @@ class FakeProbe(Probe):
     def is_directory(self, path):
         return any(file.startswith(f"{path}/") for file in self.files) if path else False
 
-    def public_authorities(self):
-        return self.files.get("certifi", b"")
+    def public_list(self):
+        return "certifi"
+
+    def native_files(self, package):
+        return [file for file in self.files if file.startswith(f"/site-packages/{package}/")]
+
+    def changed(self, path):
+        return self.times.get(path, 0.0)
+
+    def started(self):
+        return 100.0
+
+    def fetch(self, url, trusted=""):
+        reply = self.replies.get(trusted, "")
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     def read(self, path, size=1 << 20):
         return self.files[path][:size] if path in self.files else None
@@ -70,7 +88,7 @@ class FakeProbe(Probe):
 
     def run(self, *command, deadline=5.0):
         ran = self.programs.get(" ".join(map(str, command[:2])), self.programs.get(command[0]))
-        return replace(ran, ended=1000.0) if ran else Ran(None, problem="it does not start: No such file")
+        return replace(ran, ended=self.now) if ran else Ran(None, problem="it does not start: No such file")
 
     def version(self, package):
         return self.packages.get(package, "")
