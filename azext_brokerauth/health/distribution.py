@@ -102,17 +102,22 @@ class Distribution:
             return "webkit2gtk3"
         return package
 
-    def install(self, packages: Iterable[str], *, sudo: tuple[str, ...], damaged: bool = False) -> Remedies:
+    def install(
+        self, packages: Iterable[str], *, sudo: tuple[str, ...], damaged: bool = False, interrupted: bool = False
+    ) -> Remedies:
         """The commands that install packages; none where the package manager is not known.
 
         :param sudo: the first words of a command that only root may run; none for root.
         :param damaged: they are installed, but files of theirs are gone.
+        :param interrupted: the package manager was interrupted, and has to finish that first (dpkg alone does not by
+            itself).
         """
         names = sorted(set(packages))
         match self.family:
             case "debian":
                 again = ("--reinstall",) if damaged else ()
-                return run(*sudo, "apt-get", "update") + run(*sudo, "apt-get", "install", *again, "-y", *names)
+                finish = run(*sudo, "dpkg", "--configure", "-a") if interrupted else ()
+                return finish + run(*sudo, "apt-get", "update") + run(*sudo, "apt-get", "install", *again, "-y", *names)
             case "fedora":
                 return run(*sudo, "dnf", "reinstall" if damaged else "install", "-y", *names)
             case "suse":

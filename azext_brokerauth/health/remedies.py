@@ -86,7 +86,10 @@ def install_packages(facts: Facts, things: Sequence[str]) -> Remedies:
     damaged = any(
         facts.probe.exists(f"{lists}/{p}{architecture}.list") for p in packages for architecture in ("", ":amd64")
     )
-    commands = distribution.install(packages, sudo=facts.linux.sudo, damaged=damaged) if packages else ()
+    # As dpkg itself tells (dpkg/lib/dpkg/dbmodify.c): the journal of what it was doing has files with numbers as names.
+    interrupted = any(name.isdigit() for name in facts.probe.names("/var/lib/dpkg/updates"))
+    sudo = facts.linux.sudo
+    commands = distribution.install(packages, sudo=sudo, damaged=damaged, interrupted=interrupted) if packages else ()
     unknown = [thing for thing, package in named.items() if not package] if commands else things
     if not unknown:
         return commands

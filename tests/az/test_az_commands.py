@@ -18,7 +18,7 @@ from tests.tokens import claims_of
 Start = Callable[..., Session]
 COMMANDS = (
     *("login", "logout", "list", "show", "set"),
-    *("get-access-token", "inspect-token", "list-settings", "check-health"),
+    *("get-access-token", "inspect-token", "list-settings", "check-health", "repair"),
 )
 ONLY_IN_AZ = ("enable-az", "disable-az", "exec")
 SILENT, PICKER = "acquireTokenSilently", "acquireTokenInteractively"

@@ -98,7 +98,8 @@ def test_a_persons_session_lacks_only_the_broker(root: Root) -> None:
     unlock = "printf secret | gnome-keyring-daemon --unlock --components=secrets >/dev/null"
     session = ["dbus-run-session", "--", "sh", "-c", f"{unlock}; exec brokerauth check-health --output json"]
     done = root.run(*session, user="person", HOME="/home/person", AZURE_BROKERAUTH_ENABLE_BROKER_ON_LINUX="true")
-    assert failures(done.stdout) == {"linux-broker"}, done.stdout + done.stderr
+    # Whether this host reaches Microsoft's authority is no matter of the role.
+    assert failures(done.stdout) - {"authority"} == {"linux-broker"}, done.stdout + done.stderr
     passed = {check["id"] for check in json.loads(done.stdout)["checks"] if check["severity"] == "pass"}
     assert passed >= {"pymsalruntime", "libraries", "keyring-write", "system-file"}
 

@@ -143,31 +143,29 @@ def test_a_broken_settings_file_is_put_aside_and_kept(start: Start) -> None:
     assert signs_in(there)
 
 
-@ANY
-@pytest.mark.parametrize(
-    ("scenario", "steps", "status"),
-    [
-        ("old-wsl", ["wsl.exe --update", "wsl.exe --shutdown"], UNFINISHED),
-        (
-            "custom-kernel",
-            [
-                "In %UserProfile%\\.wslconfig of Windows remove the line that begins with kernel=",
-                "wsl.exe --shutdown",
-            ],
-            UNFINISHED,
-        ),
-        ("elevated", ["Open WSL from a terminal that does not run as administrator"], 0),
-        ("unknown-device", ["In Windows: Settings > Accounts > Access work or school > Connect"], 0),
-    ],
-)
-def test_what_only_windows_or_a_person_can_do_is_told_as_it_is_to_be_typed(
-    start: Start, scenario: str, steps: list[str], status: int
-) -> None:
-    told = repair(start(scenario), status=status)
+def tells(there: Session, steps: list[str], status: int = UNFINISHED) -> None:
+    """Nothing is run, and these steps are told as they are to be typed."""
+    told = repair(there, status=status)
     assert done(told) == []
     assert [step["command"] for step in told["left"] or told["advised"]] == steps
     for step in steps:
         assert f"  {step}" in told["said"]
+
+
+@ANY
+def test_what_only_windows_or_a_person_can_do_is_told_as_it_is_to_be_typed(start: Start) -> None:
+    there = start("old-wsl")
+    tells(there, ["wsl.exe --update", "wsl.exe --shutdown"])
+    there.machine.set_scenario("elevated")
+    tells(there, ["Open WSL from a terminal that does not run as administrator"], status=0)
+    there.machine.set_scenario("unknown-device")
+    tells(there, ["In Windows: Settings > Accounts > Access work or school > Connect"], status=0)
+
+
+@ANY
+def test_a_kernel_of_ones_own_is_for_windows_to_take_away(start: Start) -> None:
+    line = "In %UserProfile%\\.wslconfig of Windows remove the line that begins with kernel="
+    tells(start("custom-kernel"), [line, "wsl.exe --shutdown"])
 
 
 @ANY

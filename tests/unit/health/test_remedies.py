@@ -67,6 +67,12 @@ def test_packages_that_have_lost_files_are_installed_again(healthy, release, ins
     assert commands(problems(healthy)["libraries"])[-1] == install
 
 
+def test_what_dpkg_was_interrupted_in_is_finished_first(healthy):
+    spoil_libraries(healthy, "ID=debian")
+    healthy.files["/var/lib/dpkg/updates/0001"] = b""
+    assert commands(problems(healthy)["libraries"])[:2] == ["sudo dpkg --configure -a", "sudo apt-get update"]
+
+
 def test_the_name_of_a_distribution_is_printed_as_it_is(healthy):
     spoil_libraries(healthy, 'ID=own\nPRETTY_NAME="{Ada}s {0}"')
     (step,) = problems(healthy)["libraries"]["remedies"]

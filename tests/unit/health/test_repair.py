@@ -162,6 +162,17 @@ def test_what_is_run_cannot_be_led_astray_by_variables_or_the_current_directory(
         runner.run(["no-such-program"], environ)
 
 
+def test_sudo_is_run_as_any_other_command(tmp_path):
+    """With a stand-in: whoever runs the tests may have none."""
+    sudo = tmp_path / "sudo"
+    sudo.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nexec "$@"\n')
+    sudo.chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    assert runner.run(["sudo", "touch", f"{tmp_path}/a b"], environ) == 0
+    assert (tmp_path / "a b").exists()
+    assert (tmp_path / "asked").read_text() == f"touch {tmp_path}/a b\n"
+
+
 WAITING = """
 import os, sys
 from azext_brokerauth.health import runner
