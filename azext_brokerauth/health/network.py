@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from azext_brokerauth.health.probe import Probe
 
 DEADLINE = 8.0
-"""Seconds for a request, from the resolution of the name on, which nothing else limits."""
+"""Seconds for all of it, the resolution of the name included, which nothing else limits."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Way:
     """How requests to the authority end, by whom they trust.
 
     :param python: trusting whom Python trusts, as MSAL does.
-    :param system: trusting the system's store, as Microsoft's runtime does; None where that was not tried.
+    :param system: trusting the system's store, as Microsoft's runtime does; None where there was no
+        answer in time.
     :param public: trusting the public authorities alone; None likewise.
     """
 
@@ -56,17 +59,23 @@ def look(probe: Probe, target: Target, store: str, deadline: float = DEADLINE) -
 
     :param target: whose authority and tenant.
     :param store: the file of the system's store of certificates; empty where it is not known.
-    :param deadline: seconds for each request.
+    :param deadline: seconds for all of it.
     """
     url = f"https://{target.authority}/{target.tenant}/v2.0/.well-known/openid-configuration"
-    python = _ask(probe, url, "", deadline)
-    if python.trouble not in (None, Trouble.CERTIFICATE_UNTRUSTED):
-        return Way(python)
-    system, public = (_ask(probe, url, file, deadline) if file else None for file in (store, probe.public_list()))
-    return Way(python, system, public)
+    until = time.monotonic() + deadline
+    trusted = ("", store, probe.public_list())
+    asked = [_ask(probe, url, file) if file or not n else None for n, file in enumerate(trusted)]
+    python, system, public = (each and each(until - time.monotonic()) for each in asked)
+    python = python or Reply(trouble=Trouble.NO_ANSWER, reason=f"no answer in {deadline:g} s")
+    # Where nothing answers, it is of no interest who would have been trusted.
+    return Way(python, system, public) if python.trouble in (None, Trouble.CERTIFICATE_UNTRUSTED) else Way(python)
 
 
-def _ask(probe: Probe, url: str, trusted: str, deadline: float) -> Reply:
+def _ask(probe: Probe, url: str, trusted: str) -> Callable[[float], Reply | None]:
+    """Begin to ask.
+
+    :returns: waits for the reply, for so many seconds; None: there was none.
+    """
     replies: list[Reply] = []
 
     def ask() -> None:
@@ -77,5 +86,9 @@ def _ask(probe: Probe, url: str, trusted: str, deadline: float) -> Reply:
 
     asking = threading.Thread(target=ask, daemon=True, name="check-way")
     asking.start()
-    asking.join(deadline)
-    return replies[0] if replies else Reply(trouble=Trouble.NO_ANSWER, reason=f"no answer in {deadline:g} s")
+
+    def wait(seconds: float) -> Reply | None:
+        asking.join(max(0.0, seconds))
+        return replies[0] if replies else None
+
+    return wait

@@ -9,6 +9,7 @@ from azext_brokerauth.machine import Kind
 from azext_brokerauth.models import person, powershell, run, script
 
 _BINARY_FORMATS = "/proc/sys/fs/binfmt_misc"
+_FORMAT, _FORMAT_FILE = ":WSLInterop:M::MZ::/init:PF", "/usr/lib/binfmt.d/WSLInterop.conf"
 _CHANGED = "/etc/wsl.conf was changed since this distribution started, which reads it at its start alone"
 
 
@@ -84,7 +85,8 @@ def interop(facts: Facts) -> Finding:
         return failed(f"{text}. {_CHANGED}", RESTART)
     if not entries and facts.probe.exists(f"{_BINARY_FORMATS}/register"):
         tee = " ".join((*facts.linux.sudo, "tee"))
-        register = script(f"echo ':WSLInterop:M::MZ::/init:PF' | {tee} /usr/lib/binfmt.d/WSLInterop.conf")
+        is_done = _FORMAT in facts.linux.text(_FORMAT_FILE)
+        register = () if is_done else script(f"echo '{_FORMAT}' | {tee} {_FORMAT_FILE}")
         return failed(f"{text}. {_BINARY_FORMATS} has no WSLInterop", register + RESTART)
     socket = facts.probe.environ.get("WSL_INTEROP", "")
     if socket and not facts.probe.exists(socket):

@@ -245,6 +245,8 @@ def test_interop_is_switched_on_registered_or_reached_again(healthy):
     file = "/usr/lib/binfmt.d/WSLInterop.conf"
     register = f"echo ':WSLInterop:M::MZ::/init:PF' | sudo tee {file}"
     assert commands(problems(healthy)["interop"]) == [register, "wsl.exe --shutdown"]
+    healthy.files[file] = b":WSLInterop:M::MZ::/init:PF\n"
+    assert commands(problems(healthy)["interop"]) == ["wsl.exe --shutdown"]
     healthy.files["/etc/wsl.conf"] = b"[interop]\nenabled=false\n"
     assert commands(problems(healthy)["interop"])[0].startswith("sudo sed -i '/^\\[interop\\]/I")
 

@@ -102,4 +102,12 @@ def test_what_msal_reads_is_what_is_asked_for(healthy):
     healthy.fetch = lambda url, trusted="": asked.append((url, trusted)) or ""
     network.look(healthy, TARGET, STORE)
     url = "https://login.example/organizations/v2.0/.well-known/openid-configuration"
-    assert asked == [(url, ""), (url, STORE), (url, "certifi")]
+    assert sorted(asked) == [(url, ""), (url, STORE), (url, "certifi")]
+
+
+def test_a_slow_look_at_who_is_trusted_fails_nothing(healthy):
+    over = threading.Event()
+    healthy.fetch = lambda url, trusted="": (trusted and over.wait(60)) and ""
+    way = network.look(healthy, TARGET, STORE, deadline=0.3)
+    over.set()
+    assert (way.python.trouble, way.system, way.public) == (None, None, None)
