@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -205,6 +206,10 @@ class Probe:
         :param deadline: seconds; then it is killed with everything that it started.
         """
         return self._programs.get(command, partial(_run, command, deadline))
+
+    def has_program(self, name: str) -> bool:
+        """Is there a program of this name in PATH?"""
+        return shutil.which(name, path=self.environ.get("PATH")) is not None
 
     def version(self, package: str) -> str:
         """The version of an installed Python package; empty where it is not installed."""

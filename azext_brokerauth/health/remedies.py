@@ -52,7 +52,14 @@ def fix_setting(facts: Facts, found: settings.Found) -> Remedies:
             # Under another name, where whoever wants to can put it right; one that has the name already is kept too.
             return run("mv", "--backup=numbered", "--", own_file, f"{own_file}.broken")
     elif found.blamed.endswith(f" in {own_file}"):
-        return run("az", "config", "unset", found.blamed.partition(" in ")[0])
+        name = found.blamed.partition(" in ")[0]
+        if facts.probe.has_program("az"):
+            return run("az", "config", "unset", name)
+        section, _, key = name.partition(".")
+        if not re.fullmatch("[A-Za-z0-9_-]+", key):  # it would be a part of sed's program
+            return filled(person("Remove {key} from {file}"), key=key, file=own_file)
+        line = f"/^\\[{section}\\]/,/^\\[/{{/^{key}[[:space:]]*[=:]/Id}}"
+        return run("sed", "-i", "--follow-symlinks", line, own_file)
     return told or person("Ask whoever looks after this machine to fix that setting")
 
 

@@ -140,6 +140,11 @@ def test_a_broken_settings_file_is_put_aside_and_kept(start: Start) -> None:
     assert "run: brokerauth repair" in there.refuse("login")
     assert done(repair(there)) == [f"mv --backup=numbered -- {file} {file}.broken"]
     assert "collect_telemetry = no" in file.with_name("config.broken").read_text()
+    # Here without an az in PATH, which would unset it.
+    kept = "[core]\nsilent_timeout = of others\n[brokerauth]\nprompt_timeout = 30\n"
+    file.write_text(kept + "Silent_Timeout = zero\n")
+    assert [command.split()[0] for command in done(repair(there))] == ["sed"]
+    assert file.read_text() == kept
     assert signs_in(there)
 
 

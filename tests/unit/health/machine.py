@@ -49,6 +49,7 @@ class FakeProbe(Probe):
     keyring: State = field(default_factory=lambda: State(collection="login"))
     owners: dict = field(default_factory=dict)
     running: tuple = ()
+    in_path: tuple = ("az",)
     now: float = 1000.0
     times: dict = field(default_factory=dict)
     replies: dict = field(default_factory=dict)
@@ -64,6 +65,9 @@ class FakeProbe(Probe):
 
     def native_files(self, package):
         return [file for file in self.files if file.startswith(f"/site-packages/{package}/")]
+
+    def has_program(self, name):
+        return name in self.in_path
 
     def changed(self, path):
         return self.times.get(path, 0.0)

@@ -297,6 +297,15 @@ def test_the_settings_error_brings_its_own_remedy(healthy, tmp_path):
     assert found["remedies"] == [{"shell": "bash", "command": "az config unset brokerauth.no_such"}]
 
 
+def test_without_az_the_file_is_edited_and_no_name_in_it_becomes_a_program(healthy, tmp_path):
+    healthy.in_path = ()
+    (tmp_path / "config").write_text("[brokerauth]\nno_such = x\nx/d;e touch y;/ = 1\n")
+    with_environ(healthy, AZURE_CONFIG_DIR=str(tmp_path))
+    edit, by_hand = commands(problems(healthy)["settings"])
+    assert edit.startswith("sed -i --follow-symlinks '/^\\[brokerauth\\]/,/^\\[/{/^no_such[[:space:]]*[=:]/Id}' ")
+    assert by_hand == f"Remove x/d;e touch y;/ from {tmp_path}/config"
+
+
 def test_a_damaged_account_file_is_removed_and_the_sign_in_repeated(healthy):
     facts = Facts(with_environ(healthy, AZURE_CONFIG_DIR="/home/ada/my azure"), list)
     facts.own.records_or_error = SettingsError("The account file is damaged.")
