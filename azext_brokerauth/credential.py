@@ -135,7 +135,7 @@ class CredentialBase:
     def _opened(self) -> Tokens | None:
         return self._in_use.tokens if self._in_use else None
 
-    def _request(self, chosen: settings.Settings, asked: Asked) -> TokenRequest:
+    def _request(self, chosen: settings.Settings, asked: Asked, prompt: Prompt) -> TokenRequest:
         """One request, from the arguments of the methods that azure-core names.
 
         :raises ~azext_brokerauth.errors.BrokerAuthError: it must not or cannot be asked.
@@ -148,15 +148,16 @@ class CredentialBase:
         return TokenRequest(
             asked.scopes or (default_scope(target),),
             target,
-            whose=self._whose(chosen),
+            whose=self._whose(chosen, prompt),
             claims=asked.claims,
             enable_cae=asked.enable_cae,
             pop=asked.pop,
         )
 
-    def _whose(self, chosen: settings.Settings) -> Account | str:
-        """The account in use; nobody where the policy came to enforce another one since it answered."""
-        account = self._account
+    def _whose(self, chosen: settings.Settings, prompt: Prompt) -> Account | str:
+        """The account in use; nobody where the policy came to enforce another one since it answered, and where a person
+        is to choose it anew."""
+        account = self._recorded if prompt.shows_picker else self._account
         if account is None or (account is not self._recorded and not policy.allows_account(chosen, account.username)):
             return ""
         return account
@@ -215,10 +216,11 @@ class CredentialBase:
         return required and isinstance(error, errors.BrokerNotReadyError)
 
     def _authentication_prompt(self) -> Prompt:
-        """The prompt of ``authenticate``: a window, unless Windows' default account is chosen beforehand."""
+        """The prompt of ``authenticate``: a window, unless Windows' default account is chosen beforehand. Where an
+        account was named (``login_hint``, a record), it is that one or an error."""
         if self._disable_interactive_fallback:
             return Prompt.NEVER
-        return Prompt.IF_NEEDED if self._use_default_account else Prompt.SELECT_ACCOUNT
+        return Prompt.IF_NEEDED if self._use_default_account else Prompt.INSIST
 
 
 def _labels_of(account: Account | None, authority: str | None) -> dict[str, str]:
@@ -325,6 +327,9 @@ class BrokerCredential(CredentialBase):
     ) -> AuthenticationRecord:
         """Have a person choose the account in a window, and use it from now on.
 
+        Where the credential names an account (``login_hint``, ``authentication_record``), the window puts it forward,
+        and any other is refused.
+
         :keyword scopes: scopes to request. Default: Azure Resource Manager's.
         :paramtype scopes: iterable[str]
         :keyword str claims: additional claims, such as :attr:`~azure.identity.AuthenticationRequiredError.claims`.
@@ -355,7 +360,7 @@ class BrokerCredential(CredentialBase):
         try:
             tokens = self._tokens()
             chosen = tokens.in_force()
-            token = tokens.get(self._request(chosen, asked), prompt, chosen=chosen)
+            token = tokens.get(self._request(chosen, asked, prompt), prompt, chosen=chosen)
             return self._finished(method, token, chosen_anew=chosen_anew)
         except Exception as error:
             raise self._translated(method, error, asked) from error

@@ -85,6 +85,9 @@ class BrokerCredential(CredentialBase):
     ) -> AuthenticationRecord:
         """Have a person choose the account in a window, and use it from now on.
 
+        Where the credential names an account (``login_hint``, ``authentication_record``), the window puts it forward,
+        and any other is refused.
+
         :keyword scopes: scopes to request. Default: Azure Resource Manager's.
         :paramtype scopes: iterable[str]
         :keyword str claims: additional claims, such as :attr:`~azure.identity.AuthenticationRequiredError.claims`.
@@ -115,7 +118,7 @@ class BrokerCredential(CredentialBase):
         try:
             tokens = self._tokens()
             chosen = tokens.in_force()
-            future = tokens.begin(self._request(chosen, asked), prompt, chosen=chosen)
+            future = tokens.begin(self._request(chosen, asked, prompt), prompt, chosen=chosen)
             try:
                 token = future.result() if future.done() else await asyncio.wrap_future(future)
             except BaseException:  # CancelledError, Ctrl-C

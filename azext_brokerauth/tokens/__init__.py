@@ -188,7 +188,7 @@ class Tokens:
         policy.check_request(settings, request)
         if obstacle := why_not_for(request, options.flag):
             raise obstacle
-        request = replace(request, whose=self._whose(settings, request))
+        request = replace(request, whose=self._whose(settings, request, prompt))
 
         def start(flight: Flight) -> None:
             try:
@@ -241,11 +241,13 @@ class Tokens:
             enable_pii_log=self._enable_pii_log,
         )
 
-    def _whose(self, chosen: Settings, request: TokenRequest) -> Account | str:
+    def _whose(self, chosen: Settings, request: TokenRequest, prompt: Prompt) -> Account | str:
         """The account to ask for, if its record is known, or its user name, if one was named."""
         if request.account:
             return request.account
         username = request.username or chosen.login_hint
+        if prompt.shows_picker and not username:
+            return ""  # the person chooses: the account in use is not put forward
         target = request.target
         account = self._records().find(username, client_id=target.client_id, authority=target.authority)
         # One that signed in to another tenant, before the policy enforced this one, is not asked for.

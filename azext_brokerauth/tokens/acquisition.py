@@ -29,7 +29,15 @@ class Prompt(Enum):
     NEVER = "never"
     IF_NEEDED = "if needed"
     SELECT_ACCOUNT = "select account"
-    """Show the account picker, whatever could be had without it."""
+    """Show the account picker, whatever could be had without it, with the account that was named, if any. Whoever is
+    picked is taken."""
+    INSIST = "insist"
+    """Show it likewise, and take nobody but the account that was named."""
+
+    @property
+    def shows_picker(self) -> bool:
+        """Is a window shown, whatever could be had without one?"""
+        return self in (Prompt.SELECT_ACCOUNT, Prompt.INSIST)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,8 @@ def acquire(
     :param notify: is given what a person must read meanwhile.
     :raises BrokerAuthError: there is no token; never of a step that another one made up for.
     """
-    picker = prompt is Prompt.SELECT_ACCOUNT
+    picker = prompt.shows_picker
+    check = _of_tenant if prompt is Prompt.SELECT_ACCOUNT else _checked
     try:
         if not picker:
             try:
@@ -78,13 +87,13 @@ def acquire(
                 if prompt is Prompt.NEVER:
                     raise
                 _LOGGER.debug("a prompt is needed: %s", error.message)
-        return _by_prompt(request, perform, limits.prompt, picker=picker)
+        return check(_by_prompt(perform, limits.prompt, picker=picker), request)
     except BrokerAuthError as error:
         if prompt is Prompt.NEVER:
             raise
         notify(fallback.warning(chosen_fallback, error))
     token = perform(Step(chosen_fallback), timeout=limits.prompt, select_account=picker)
-    return _of_tenant(token, request) if picker else _checked(token, request)
+    return check(token, request)
 
 
 def _silently(request: TokenRequest, perform: Perform, timeout: float) -> Token:
@@ -114,13 +123,12 @@ def _as_windows_default(request: TokenRequest, perform: Perform, timeout: float)
         ) from None
 
 
-def _by_prompt(request: TokenRequest, perform: Perform, timeout: float, *, picker: bool) -> Token:
+def _by_prompt(perform: Perform, timeout: float, *, picker: bool) -> Token:
     try:
-        token = perform(Step.PROMPT, timeout=timeout, select_account=picker)
+        return perform(Step.PROMPT, timeout=timeout, select_account=picker)
     except InteractionRequiredError as error:
         # The person was asked, and that did not help: a refusal, at which a chain of credentials must stop.
         raise SignInRefusedError(error.message, remedies=error.remedies, diagnostics=error.diagnostics) from error
-    return _of_tenant(token, request) if picker else _checked(token, request)
 
 
 def _checked(token: Token, request: TokenRequest) -> Token:

@@ -11,6 +11,7 @@ import pytest
 
 from testbed.directory import CONTOSO, DEVICE_ID, FABRIKAM
 from testbed.machine import Machine
+from testbed.scenarios import Scenario
 from tests.contract.conftest import Observed, observe
 
 PAGE = Path(__file__).parents[2] / "docs" / "sdk.md"
@@ -88,6 +89,19 @@ def fits(seen: Any, expected: Any) -> bool:
 def test_on_a_healthy_machine(healthy: dict[str, Observed], kind: str, name: str) -> None:
     seen = healthy[kind].seen[name]
     assert fits(seen, HEALTHY[name]) is not (kind == "peer" and name in DIFFERENCES), seen
+
+
+@pytest.mark.parametrize("kind", ["sync", "aio"])
+def test_authenticate_takes_no_other_account_than_the_one_that_was_named(runtime: str, kind: str) -> None:
+    grace = "grace@contoso.com"
+    refused = f"BrokerCredential: The broker answered for {grace}; ada@contoso.com was"
+    expected = {
+        "authenticate_takes_whoever_is_picked": [grace, grace],
+        "authenticate_takes_nobody_but_the_login_hint": ["ada@contoso.com", refused, "ada@contoso.com"],
+        "authenticate_takes_nobody_but_whom_the_record_names": ["ada@contoso.com", refused, "ada@contoso.com"],
+    }
+    with Machine(Scenario(picks=grace), runtime) as machine:
+        assert observe(machine, [kind], list(expected))[kind].seen == expected
 
 
 @pytest.mark.parametrize("scenario", ["not-wsl", "no-runtime"])
