@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from knack.arguments import ArgumentsContext
+from knack.arguments import ArgumentsContext, enum_choice_list
+
+from azext_brokerauth.clouds import RESOURCE_TYPES
 
 
 def load(loader: Any, *, group: str) -> None:
@@ -46,6 +48,12 @@ def load(loader: Any, *, group: str) -> None:
     for name in ("get-access-token", "inspect-token"):
         with command(name) as c:
             c.argument("resource", help="Resource to get the token for, such as `https://vault.azure.net`.")
+            c.argument(
+                "resource_type",
+                options_list=["--resource-type"],
+                help="Type of well-known resource, whose address is that of the account's cloud.",
+                **enum_choice_list(RESOURCE_TYPES),
+            )
     with command("check-health") as c:
         c.argument(
             "online", action="store_true", help="Also start the broker and ask it for one token, without a window."

@@ -11,13 +11,14 @@ from knack.commands import CLICommandsLoader, CommandGroup
 from knack.events import EVENT_CLI_SUCCESSFUL_EXECUTE, EVENT_INVOKER_TRANSFORM_RESULT
 
 from azext_brokerauth import _help, _params, output
-from azext_brokerauth.terminal.streams import settle, written
+from azext_brokerauth.terminal.streams import say, settle, written
 
 _OPERATIONS = "azext_brokerauth.custom#{}"
 _AZ_OPERATIONS = "azext_brokerauth.azcli.{}"
 _OTHERWISE_IN_AZ = {
     "login": "signin#login",
     "logout": "signin#logout",
+    "set": "in_use#set_account",
     "check-health": "health#check_health",
 }
 """Commands that do more in az, where there is an az to sign in or out, or to look at."""
@@ -31,14 +32,28 @@ def register(add: Callable[..., None]) -> None:
     """
     shown = output.shown
     add("login", "login", table_transformer=shown(output.account_row))
-    add("logout", "logout", confirmation="This signs the account out for every tool that uses brokerauth. Continue?")
-    add("list", "list_accounts", table_transformer=shown(output.account_rows))
+    add("logout", "logout", confirmation=_confirm_logout)
+    add("list", "list_accounts", table_transformer=shown(_account_rows))
     add("show", "show_account", table_transformer=shown(output.account_row))
     add("set", "set_account")
     add("get-access-token", "get_access_token", table_transformer=shown(output.access_token_row))
     add("inspect-token", "inspect_token", table_transformer=shown(output.token_facts_rows))
     add("list-settings", "list_settings", table_transformer=shown(output.settings_rows))
     add("check-health", "check_health", table_transformer=_health_rows)
+
+
+def _confirm_logout(arguments: dict[str, Any]) -> bool:
+    from azext_brokerauth.custom import confirm_logout
+
+    # az hands its own on as well.
+    return confirm_logout(arguments["username"], arguments["all_accounts"])
+
+
+def _account_rows(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a table, in place of which an empty list would leave nothing to see."""
+    if not accounts:
+        say("Nobody is signed in through the broker.\n")
+    return output.account_rows(accounts)
 
 
 def _health_rows(report: dict[str, Any]) -> list[dict[str, str]]:
@@ -99,7 +114,7 @@ def az_commands_loader() -> type:
     from azure.cli.core import AzCommandsLoader
     from azure.cli.core.commands import CliCommandType
 
-    from azext_brokerauth.azcli.errors import raise_as_az_error
+    from azext_brokerauth.azcli.errors import raise_as_az_error, raising_az_errors
     from azext_brokerauth.azcli.hook import HOOK
     from azext_brokerauth.redaction import redact_logs
     from azext_brokerauth.terminal.signals import end_on_signals
@@ -123,6 +138,8 @@ def az_commands_loader() -> type:
 
                 def add(name: str, function: str, **options: Any) -> None:
                     kind = {"custom_command_type": in_az} if name in _OTHERWISE_IN_AZ else {}
+                    if "confirmation" in options:  # which az asks for outside of its handler of errors
+                        options["confirmation"] = raising_az_errors(options["confirmation"])
                     group.custom_command(name, _OTHERWISE_IN_AZ.get(name, function), **kind, is_preview=True, **options)
 
                 register(add)
@@ -135,8 +152,9 @@ def az_commands_loader() -> type:
             if args and args[0] == "brokerauth":
                 settle()
                 end_on_signals()
-                from azext_brokerauth.azcli import signin
+                from azext_brokerauth.azcli import in_use, signin
 
+                in_use.tell_commands(self.cli_ctx)
                 signin.notice_sign_out(self.cli_ctx)
                 if args[1:2] != ["check-health"]:  # which tells of them
                     HOOK.remove_tokens(self.cli_ctx)

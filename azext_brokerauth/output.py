@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from azext_brokerauth.printable import printable
 
 if TYPE_CHECKING:
-    from azext_brokerauth.accounts import Records
     from azext_brokerauth.models import Account, Token
     from azext_brokerauth.settings import Settings
 
@@ -32,10 +31,10 @@ def _shown_row(row: dict[str, Any]) -> dict[str, Any]:
     return {name: printable(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
 
 
-def account_facts(account: Account, records: Records) -> dict[str, Any]:
+def account_facts(account: Account, in_use: Account | None) -> dict[str, Any]:
     """An account.
 
-    :param records: which say whether it is in use.
+    :param in_use: the one in use, if any.
     """
     return {
         "username": account.username,
@@ -44,7 +43,7 @@ def account_facts(account: Account, records: Records) -> dict[str, Any]:
         "localAccountId": account.local_account_id,
         "clientId": account.client_id,
         "authority": account.authority,
-        "isCurrent": account == records.find(),
+        "isCurrent": account == in_use,
     }
 
 
@@ -53,7 +52,7 @@ def account_row(account: dict[str, Any]) -> dict[str, Any]:
     return {
         "Username": account["username"],
         "TenantId": account["tenantId"],
-        "InUse": "*" if account["isCurrent"] else "",
+        "IsCurrent": "*" if account["isCurrent"] else "",
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from azext_brokerauth.errors import (
+    AGAIN,
     SIGN_IN,
     AccountUnknownError,
     BrokerFailedError,
@@ -45,9 +46,15 @@ STATUSES: dict[str, Advice] = {
         Whose.MACHINE,
         ENUM,
     ),
-    "UserCanceled": Advice(SignInCanceledError, "The sign-in window was closed.", SIGN_IN, Whose.YOURS, ENUM),
+    "UserCanceled": Advice(
+        SignInCanceledError,
+        "The sign-in window was closed.",
+        person("To sign in after all, try again and answer the window."),
+        Whose.YOURS,
+        ENUM,
+    ),
     "ApplicationCanceled": Advice(
-        SignInCanceledError, "Windows ended the sign-in before it was complete.", SIGN_IN, Whose.MACHINE, ENUM
+        SignInCanceledError, "Windows ended the sign-in before it was complete.", AGAIN, Whose.MACHINE, ENUM
     ),
     "NoNetwork": Advice(
         SignInRefusedError,

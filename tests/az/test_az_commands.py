@@ -99,11 +99,15 @@ def test_a_new_process_gets_a_device_bound_token_and_neither_entra_nor_a_person_
     assert PICKER not in signed_in.calls()
 
 
-def test_an_account_chosen_in_one_host_is_in_use_in_the_other(default: Session) -> None:
+def test_az_follows_its_own_account_and_what_is_chosen_in_az_is_in_use_outside_too(default: Session) -> None:
     default.tell("login", "--username", GRACE.username)
     default.tell_in_az("login")
     default.tell("set", "--username", GRACE.username)
-    assert default.tell_in_az("show")["username"] == GRACE.username
+    assert default.tell("show")["username"] == GRACE.username
+    assert default.tell_in_az("show")["username"] == ADA.username, "az's own account, and Grace is not signed in to az"
+    not_in_az = default.az("brokerauth", "set", "--username", GRACE.username)
+    assert f"{GRACE.username} is not signed in to az through the broker" in not_in_az.stderr
+    assert f"Run: az brokerauth login --username {GRACE.username}" in not_in_az.stderr
     assert default.tell_in_az("set", "--username", ADA.username) is None
     assert default.tell("show")["username"] == ADA.username
     default.tell_in_az("logout", "--all", "--yes")
@@ -177,7 +181,7 @@ for name in sorted(ours, key=lambda name: ("exec" in name, "logout" in name)):  
         ("default", ["get-access-token", "--nonsense"], 2, ["--nonsense"]),
         ("default", ["set"], 2, ["--username"]),
         ("no-network", ["login"], 1, ["no network connection", "Connect Windows", "3399942148"]),
-        ("user-cancels", ["login"], 1, ["The sign-in window was closed", "Run: az brokerauth login"]),
+        ("user-cancels", ["login"], 1, ["The sign-in window was closed", "try again and answer the window"]),
         ("crash", ["login"], 1, ["did not give a usable answer", "wsl --update"]),
         ("hang-on-silent", ["login"], 1, ["did not answer", "wsl --shutdown"]),
     ],

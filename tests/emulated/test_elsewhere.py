@@ -110,7 +110,7 @@ def test_login_names_what_is_missing_and_how_to_get_it(start: Start, name: str) 
         assert why in said
         assert remedy in said
     assert there.tell("list") == []
-    for words in (["show"], ["get-access-token"], ["inspect-token"], ["logout", "--yes"]):
+    for words in (["show"], ["get-access-token"], ["inspect-token"]):
         assert "Run: brokerauth login" in there.refuse(*words, status=3)
 
 

@@ -124,8 +124,9 @@ def test_a_question_that_is_given_up_leaves_the_terminal_as_it_was(default: Sess
     )
     assert process.stdout is not None
     asked = ""
-    while "Continue?" not in asked:
+    while "(y/n)" not in asked:
         asked += process.stdout.read(1)
+    assert asked.startswith(f"Sign {ADA.username} out of brokerauth? Windows stays signed in. (y/n)")
     time.sleep(0.2)
     send(process, number)
     process.communicate(timeout=10)

@@ -69,7 +69,7 @@ _MULTIFACTOR = Problem(
     "brokerauth login",
     "AuthenticationRequiredError",
 )
-_CLOSED = Problem(errors.SignInCanceledError, "The sign-in window was closed", "brokerauth login")
+_CLOSED = Problem(errors.SignInCanceledError, "The sign-in window was closed", "answer the window")
 _UNUSABLE_ANSWER = Problem(errors.BrokerFailedError, "did not give a usable answer", "wsl --update; wsl --shutdown")
 _NONSENSE = Problem(errors.BrokerFailedError, "is over the limit of 1048576", "Try again")
 _NOBODY = Problem(errors.InteractionRequiredError, "Windows needs you to answer a prompt", "brokerauth login")

@@ -60,7 +60,7 @@ def test_the_settings_have_their_names():
 
 
 def test_what_the_commands_print_has_its_keys():
-    assert list(output.account_facts(ADA, Records())) == [
+    assert list(output.account_facts(ADA, None)) == [
         *("username", "tenantId", "homeAccountId", "localAccountId", "clientId", "authority", "isCurrent"),
     ]
     assert list(output.access_token(TOKEN)) == ["accessToken", "expiresOn", "expires_on", "tenant", "tokenType"]
