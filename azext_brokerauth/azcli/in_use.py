@@ -108,20 +108,26 @@ def _switch(cli_ctx: Any, records: Records, account: Account) -> Mapping[str, An
         )
     profile = _profile.Profile(cli_ctx=cli_ctx)
     profile._storage.load(profile._storage.filename)  # az read it when it started
-    subscriptions = [s for s in profile.load_cached_subscriptions() if s["user"]["type"] == "user"]
-    # az has one owner for each subscription, who signed in last: what one of ours took over goes back.
-    ours = {a.username.lower() for a in records.accounts if a.home_account_id in records.signed_in_to_az}
-    last = dict(records.last_used).get(account.home_account_id)
-    found = [s for s in subscriptions if s["id"] == last and s["user"]["name"].lower() in ours]
-    found = found or [s for s in subscriptions if s["user"]["name"].lower() == account.username.lower()]
+    found = _subscriptions_of(profile, records, account)
     if not found:
         raise NotSignedInError(
-            f"az has no subscription of {account.username}: whoever signed in later took them over.",
-            remedies=_sign_in_as(account.username),
+            f"az has no subscription of {account.username} any more.", remedies=_sign_in_as(account.username)
         )
     chosen = {**profile._pick_working_subscription(found), "user": {"name": account.username, "type": "user"}}
     profile._set_subscriptions([chosen])
     return chosen
+
+
+def _subscriptions_of(profile: Any, records: Records, account: Account) -> list[Mapping[str, Any]]:
+    """What az can use as this person: the subscription last used, or else all that it has of them.
+
+    az has one owner for each subscription, who signed in last. What one of ours took over of another goes back.
+    """
+    subscriptions = [s for s in profile.load_cached_subscriptions() if s["user"]["type"] == "user"]
+    ours = {a.username.lower() for a in records.accounts if a.home_account_id in records.signed_in_to_az}
+    last = dict(records.last_used).get(account.home_account_id)
+    found = [s for s in subscriptions if s["id"] == last and s["user"]["name"].lower() in ours]
+    return found or [s for s in subscriptions if s["user"]["name"].lower() == account.username.lower()]
 
 
 def _sign_in_as(username: str) -> Remedies:
@@ -183,7 +189,11 @@ def _choice(cli_ctx: Any, records: Records, current: Mapping[str, Any] | None) -
         user = current["user"] if current else {"type": ""}
         words = ("--username", user["name"]) if user["type"] == "user" else ()
         return own("login", *words, text="To sign in through the broker,")
-    last = records.find()
+    profile = _profile.Profile(cli_ctx=cli_ctx)
+    at_hand = [account for account in people if _subscriptions_of(profile, records, account)]
+    if not at_hand:
+        return _sign_in_as(people[-1].username)
+    people, last = at_hand, records.find()
     account = last if last in people else people[-1]
     others = "" if len(people) == 1 else "Signed in through the broker are {accounts}. "
     return filled(

@@ -24,7 +24,8 @@ def show_broker(cmd: Any) -> dict[str, Any]:
         if not HOOK.attach():
             raise NotSignedInError("az is not signed in.", remedies=SIGN_IN) from error
         raise NotSignedInError(
-            f"az is not signed in, and it would not be through the broker. {HOOK.attach()}", remedies=run("az", "login")
+            f"az is not signed in, and here it cannot be through the broker: {HOOK.attach()}",
+            remedies=run("az", "login"),
         ) from error
     reason = HOOK.attach()
     source, expires_on = _user_tokens(cmd.cli_ctx, profile, account, active=not reason)

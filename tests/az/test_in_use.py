@@ -107,7 +107,11 @@ BROWSER = Situation(
     said=(f"az is using {ADA.username}, who signed in to az without the broker", f"set --username {GRACE.username}"),
 )
 AGAIN = Situation("the broker again", (("brokerauth", "login"),), ADA.username)
-LEFT = Situation("who was in use has signed out", (("brokerauth", "logout", "--yes"),), said=("no current account",))
+LEFT = Situation(
+    "who was in use has signed out, and had taken all subscriptions over",
+    (("brokerauth", "logout", "--yes"),),
+    said=("az has no current account", f"az brokerauth login --username {GRACE.username}"),
+)
 LAST = Situation(
     "the last one too",
     (("brokerauth", "logout", "--yes", "--username", GRACE.username),),
