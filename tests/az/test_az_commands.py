@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from azext_brokerauth.clouds import CLOUDS, RESOURCE_TYPES
 from testbed.directory import ADA, DEVICE_ID, GRACE
 from tests.az import conftest as az_tests
 from tests.emulated.session import Session, session
@@ -199,6 +200,25 @@ def test_an_error_has_its_remedy_and_azs_exit_code(
     assert not (nobody.config / "brokerauth/accounts.json").exists()
 
 
+AZS_RESOURCES = """
+import json
+from azure.cli.command_modules.profile import cloud_resource_types
+from azure.cli.command_modules.profile.custom import cloud_resource_type_mappings
+from azure.cli.core.cloud import KNOWN_CLOUDS
+print(json.dumps([cloud_resource_types, {
+    cloud.name: [vars(cloud.endpoints).get(cloud_resource_type_mappings[kind]) or "" for kind in cloud_resource_types]
+    for cloud in KNOWN_CLOUDS}]))
+"""
+
+
+@pytest.mark.any_runtime
+def test_the_types_of_resources_are_those_of_az_in_each_cloud(new_terminal: az_tests.Start) -> None:
+    there = new_terminal("default")
+    types, resources = json.loads(there.run([there.cli.python, "-Ic", AZS_RESOURCES]).stdout)
+    assert tuple(types) == RESOURCE_TYPES
+    assert resources == {cloud.name: list(cloud.resources) for cloud in CLOUDS}
+
+
 @pytest.mark.any_runtime
 @pytest.mark.parametrize(
     ("scenario", "why", "remedy"),
@@ -220,6 +240,11 @@ def test_without_a_reachable_broker_az_says_why_and_goes_on_working(
     assert why in done.stderr
     assert remedy in done.stderr
     assert there.calls() == []
+    shown = there.az("account", "show-broker")
+    assert (shown.returncode, shown.stdout) == (3, "")
+    # What would only be refused is not advised; a missing package can be installed.
+    assert ("Run: az login" in shown.stderr) is (scenario not in ("no-runtime", "missing-library")), shown.stderr
+    assert ("az brokerauth login" in shown.stderr) is (scenario in ("no-runtime", "missing-library")), shown.stderr
     assert there.az("version").returncode == there.az("brokerauth", "--help").returncode == 0
 
 
