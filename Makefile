@@ -39,9 +39,9 @@ $(BIN)/.tests: setup.py requirements-test.txt | $(BIN)/python
 system:
 	sh testbed/install-system-packages
 
-# What tests need besides: a browser, and the programs that check deploy/.
+# What tests need besides: a browser, the programs that check deploy/, and the shells that complete.
 system-for-tests: system
-	sh testbed/install-system-packages chromium-driver cloud-init debootstrap jq
+	sh testbed/install-system-packages chromium-driver cloud-init debootstrap jq zsh fish
 
 ifeq ($(RUNTIME),real)
 demo: system

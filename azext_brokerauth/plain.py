@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 
+import argcomplete
+from argcomplete.completers import SuppressCompleter
 from knack import CLI
+from knack.completion import CLICompletion
 from knack.log import CLILogging, get_logger
 
 from azext_brokerauth import __version__, errors, files, settings
@@ -46,12 +50,23 @@ class _RedactedLogging(CLILogging):  # type: ignore[misc]
 
 def _named_in(arguments: Sequence[str]) -> Iterator[str]:
     """The user names in a command line, in each way of writing them that argparse knows."""
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in zip(arguments, [*arguments, ""][1:], strict=True):
         option, _, value = word.partition("=")
         if len(option) > 2 and "--username".startswith(option):
             yield value or following
         elif word.startswith("-u"):
             yield word[2:].removeprefix("=") or following
+
+
+class _Completion(CLICompletion):  # type: ignore[misc]
+    def enable_autocomplete(self, parser: ArgumentParser) -> None:
+        """As knack's, whose own completer of an option without one is not what argcomplete can call."""
+        if self.cli_ctx.data["completer_active"]:
+            argcomplete.autocomplete(
+                parser,
+                validator=lambda word, typed: word.lower().startswith(typed.lower()),
+                default_completer=SuppressCompleter(),
+            )
 
 
 class PlainCLI(CLI):  # type: ignore[misc]
@@ -64,6 +79,7 @@ class PlainCLI(CLI):  # type: ignore[misc]
             config_env_var_prefix="AZURE",
             commands_loader_cls=PlainCommandsLoader,
             logging_cls=_RedactedLogging,
+            completion_cls=_Completion,
         )
 
     def get_cli_version(self) -> str:

@@ -3,6 +3,7 @@
 from azext_brokerauth.settings.policy import ENFORCED, POLICY_FILE, SECTION
 from azext_brokerauth.settings.schema import (
     AZURE_CLI_CLIENT_ID,
+    FALLBACKS,
     NO_FALLBACK,
     SETTINGS,
     Setting,
@@ -14,6 +15,7 @@ __all__ = [
     "AZURE_CLI_CLIENT_ID",
     "ENFORCED",
     "ENVIRONMENT_PREFIX",
+    "FALLBACKS",
     "NO_FALLBACK",
     "POLICY_FILE",
     "SECTION",

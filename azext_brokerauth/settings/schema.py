@@ -15,6 +15,7 @@ from azext_brokerauth.spelling import GUID, authority_host, client, tenant, user
 AZURE_CLI_CLIENT_ID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The public client that az and azure-identity both sign in to."""
 NO_FALLBACK = "none"
+FALLBACKS = (NO_FALLBACK, "browser", "device-code")
 
 
 def _boolean(raw: object) -> bool:
@@ -114,9 +115,7 @@ class Settings:
     require_broker: bool = _setting(
         False, _boolean, "under WSL, a broker that is not ready is an error that stops a credential chain"
     )
-    fallback: str = _setting(
-        NO_FALLBACK, _one_of(NO_FALLBACK, "browser", "device-code"), "how to sign in when the broker fails"
-    )
+    fallback: str = _setting(NO_FALLBACK, _one_of(*FALLBACKS), "how to sign in when the broker fails")
     extend_az: bool = _setting(
         True, _boolean, "answer az's own token requests for accounts that signed in through the broker"
     )
