@@ -106,6 +106,32 @@ examples:
 """,
 }
 
+_ONLY_WITHOUT_AZ = {
+    "config": """
+type: group
+short-summary: Set what brokerauth does on this machine. With az, az config does the same in the same file.
+""",
+    "config set": """
+type: command
+short-summary: Write settings into az's configuration file.
+long-summary: >
+    Section [brokerauth] of ~/.azure/config, which az reads too. The command list-settings shows the names, the values,
+    and where each value came from.
+examples:
+  - name: Use one tenant from now on.
+    text: brokerauth config set tenant_id=contoso.com
+  - name: Use Microsoft's own broker on native Linux.
+    text: brokerauth config set enable_broker_on_linux=true
+""",
+    "config unset": """
+type: command
+short-summary: Remove settings from az's configuration file, so that their defaults count again.
+examples:
+  - name: Use the tenant of whoever signs in again.
+    text: brokerauth config unset tenant_id
+""",
+}
+
 _ONLY_IN_AZ = {
     "brokerauth enable-az": """
 type: command
@@ -148,6 +174,11 @@ examples:
     text: az account show-broker --query "[isActive, reason]"
 """,
 }
+
+
+def load_plain() -> None:
+    """Fill in the commands that az has no need of."""
+    helps.update(_ONLY_WITHOUT_AZ)
 
 
 def load_az() -> None:

@@ -9,10 +9,11 @@ from typing import Any
 from argcomplete.completers import DirectoriesCompleter, FilesCompleter
 from knack.arguments import ArgumentsContext
 
+from azext_brokerauth import configuration
 from azext_brokerauth.accounts import AccountStore
 from azext_brokerauth.errors import BrokerAuthError
 from azext_brokerauth.models import Account
-from azext_brokerauth.settings import FALLBACKS, config_directory
+from azext_brokerauth.settings import FALLBACKS, SETTINGS, config_directory
 
 _Completer = Callable[..., Iterable[str]]
 """Gives the values that the Tab key offers for an option, as argcomplete asks for them. Every option that takes a value
@@ -110,6 +111,14 @@ def _load_login(c: ArgumentsContext) -> None:
         completer=_one_of(*FALLBACKS),
     )
     c.argument("timeout", help="Seconds to wait for you to answer the window. Default: 300.", completer=_nothing)
+
+
+def load_plain(loader: Any) -> None:
+    """Describe the parameters of the commands that az has no need of."""
+    with ArgumentsContext(loader, "config set") as c:
+        c.positional("assignments", nargs="+", help="Settings, as NAME=VALUE.", completer=configuration.completions)
+    with ArgumentsContext(loader, "config unset") as c:
+        c.positional("names", nargs="+", help="Names of settings.", completer=_one_of(*SETTINGS))
 
 
 def load_az(loader: Any) -> None:

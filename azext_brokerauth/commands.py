@@ -21,6 +21,8 @@ _OTHERWISE_IN_AZ = {
     "check-health": "health#check_health",
 }
 """Commands that do more in az, where there is an az to sign in or out, or to look at."""
+_ONLY_WITHOUT_AZ = {"set": "set_settings", "unset": "unset_settings"}
+"""Of the group ``config``: where az is, it has its own."""
 _ONLY_IN_AZ = {"enable-az": "enable#enable_az", "disable-az": "enable#disable_az", "exec": "enable#execute"}
 
 
@@ -83,14 +85,19 @@ class PlainCommandsLoader(CLICommandsLoader):  # type: ignore[misc]
     def load_command_table(self, args: list[str]) -> Any:
         """Register the commands, as knack asks for it."""
         _help.load("brokerauth", group="")
+        _help.load_plain()
         _finish(self.cli_ctx)
         with CommandGroup(self, "", _OPERATIONS) as group:
             register(group.command)
+        with CommandGroup(self, "config", "azext_brokerauth.configuration#{}") as group:
+            for name, function in _ONLY_WITHOUT_AZ.items():
+                group.command(name, function)
         return super().load_command_table(args)
 
     def load_arguments(self, command: str) -> None:
         """Describe the parameters, as knack asks for it."""
         _params.load(self, group="")
+        _params.load_plain(self)
         super().load_arguments(command)
 
 

@@ -21,7 +21,7 @@ from azext_brokerauth.azure_core import (
     authentication_record,
     checked_call,
 )
-from azext_brokerauth.errors.rendering import CREDENTIAL, in_words
+from azext_brokerauth.errors.rendering import CREDENTIAL, Host, in_words
 from azext_brokerauth.keywords import flag
 from azext_brokerauth.lifetime import InUse
 from azext_brokerauth.models import SHARED_TENANTS, Account, Token, TokenRequest, code
@@ -77,10 +77,9 @@ class CredentialBase:
         if authentication_record is not None:
             self._recorded = account_of(authentication_record)
             client_id, authority = self._recorded.client_id, self._recorded.authority
-            tenant_id = tenant_id or authentication_record.tenant_id
         self._account = self._recorded
         arguments = {
-            "tenant_id": tenant_id,
+            "tenant_id": authentication_record.tenant_id if authentication_record and not tenant_id else tenant_id,
             "client_id": client_id,
             "authority": authority or os.environ.get("AZURE_AUTHORITY_HOST", "").strip() or None,
             "login_hint": login_hint,
@@ -93,7 +92,7 @@ class CredentialBase:
             "enable_broker_on_mac": enable_broker_on_mac,
             "silent_timeout": silent_timeout,
         }
-        self._labels = {"prompt_timeout": "timeout"} | _labels_of(self._account, authority)
+        self._labels = {"prompt_timeout": "timeout"} | _labels_of(authentication_record, tenant_id, authority)
         self._arguments = _checked(arguments, self._labels)
         self._disable_interactive_fallback = flag("disable_interactive_fallback", disable_interactive_fallback)
         quiet = flag("disable_automatic_authentication", disable_automatic_authentication)
@@ -195,9 +194,9 @@ class CredentialBase:
 
         name = type(self).__name__
         if isinstance(error, errors.BrokerAuthError):
-            message = f"{name}: {error} {in_words(error.remedies, CREDENTIAL)}".rstrip()
+            message = f"{error} {in_words(error.remedies, self._host())}".rstrip()
         else:
-            message = f"{name}: an unexpected {type(error).__name__}: {redact(str(error), personal=False)}"
+            message = f"An unexpected {type(error).__name__}: {redact(str(error), personal=False)}"
         level, translated = logging.WARNING, ClientAuthenticationError(message=message)
         if isinstance(error, errors.InteractionRequiredError):
             translated = AuthenticationRequiredError(asked.scopes, message=message, claims=asked.claims or None)
@@ -208,6 +207,14 @@ class CredentialBase:
                 level, self._unready_level = self._unready_level, logging.DEBUG
         _LOGGER.log(level, "%s.%s failed: %s", name, method, redact(message, personal=not self._support_logging))
         return translated
+
+    def _host(self) -> Host:
+        """Where remedies are read: a sign-in by command has to be the one that this credential asks for."""
+        told = {"--client-id": "client_id", "--tenant": "tenant_id", "--username": "login_hint"}
+        given = [(option, self._arguments[name]) for option, name in told.items() if self._arguments[name]]
+        if self._recorded and not self._arguments["login_hint"]:
+            given.append(("--username", self._recorded.username))
+        return replace(CREDENTIAL, sign_in=tuple(str(word) for option in given for word in option))
 
     def _insists_on_broker(self, error: errors.BrokerAuthError) -> bool:
         """Must a chain stop here, although nothing was attempted?"""
@@ -221,10 +228,11 @@ class CredentialBase:
         return Prompt.IF_NEEDED if self._use_default_account else Prompt.SELECT_ACCOUNT
 
 
-def _labels_of(account: Account | None, authority: str | None) -> dict[str, str]:
+def _labels_of(record: AuthenticationRecord | None, tenant_id: str | None, authority: str | None) -> dict[str, str]:
     """Where arguments came from that are not keywords of the same name."""
-    if account is not None:
-        return dict.fromkeys(("client_id", "authority"), "the authentication_record")
+    if record is not None:
+        names = ("client_id", "authority") if tenant_id else ("client_id", "authority", "tenant_id")
+        return dict.fromkeys(names, "the authentication_record")
     return {} if authority else {"authority": "the environment variable AZURE_AUTHORITY_HOST"}
 
 

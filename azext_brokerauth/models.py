@@ -153,6 +153,8 @@ class By(Enum):
 
 OWN = "{program}"
 """The first word of a command of ours, which each host spells in its own way."""
+CONFIG = "{config}"
+"""The first word of a command that writes az's settings file: az's own, or ours where there is no az."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,8 @@ class Remedy:
     :param text: a sentence for a person, or the words that lead to the command, such as "To see all that is missing,".
         It is a literal template: an argument stands in it as ``{--tenant}``, which a program knows as ``tenant_id``,
         and a fact by its name, such as ``{consent_url}``.
-    :param words: the command, word by word, unquoted; one of ours begins with :data:`OWN`. Empty where there is none.
+    :param words: the command, word by word, unquoted; one of ours begins with :data:`OWN`, one for
+        settings with :data:`CONFIG`. Empty where there is none.
     :param facts: what the text's other fields stand for.
     """
 
@@ -194,6 +197,11 @@ def script(line: str, text: str = "") -> Remedies:
 def own(*words: str, text: str = "") -> Remedies:
     """A command of ours."""
     return run(OWN, *words, text=text)
+
+
+def configure(*words: str, text: str = "") -> Remedies:
+    """A command for settings, such as ``set brokerauth.fallback=none``."""
+    return run(CONFIG, *words, text=text)
 
 
 def powershell(*words: str, text: str = "") -> Remedies:

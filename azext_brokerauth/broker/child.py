@@ -56,7 +56,7 @@ _END = locks.GRACE + locks.PATIENCE + 1.0
 _LOOK = 0.2
 """Seconds after which one who sends looks whether the process is being ended."""
 _FAILED_TO_LOAD = (Trouble.RUNTIME_MISSING, Trouble.LIBRARY_MISSING, Trouble.NO_BROKER)
-_IF_IT_STAYS = AGAIN + powershell("wsl", "--shutdown", text="If it stays so,")
+_IF_IT_STAYS = AGAIN + powershell("wsl", "--shutdown", text="If this keeps happening,")
 
 
 class ChildEndedError(BrokerFailedError):

@@ -26,7 +26,7 @@ TRUST_IN_SYSTEM = (
 UPDATE_WSL = (*powershell("wsl", "--update"), *powershell("wsl", "--shutdown"))
 UPDATE_WSL_IF_AGAIN = (
     *person("Try again."),
-    *powershell("wsl", "--update", text="If the error stays,"),
+    *powershell("wsl", "--update", text="If this keeps happening,"),
     *powershell("wsl", "--shutdown"),
 )
 ALLOW_INTEROP = (*UPDATE_WSL, *person("See that /etc/wsl.conf does not switch interop off."))

@@ -99,9 +99,7 @@ STATUSES: dict[str, Advice] = {
     "AuthorityUntrusted": Advice(
         SignInRefusedError,
         "The broker does not trust this authority.",
-        person(
-            "Check the setting authority: it is login.microsoftonline.com unless your organization is in another cloud."
-        ),
+        person("Check {--authority}: it is login.microsoftonline.com unless your organization is in another cloud."),
         Whose.YOURS,
         NAME_ONLY,
     ),
@@ -150,7 +148,7 @@ STATUSES: dict[str, Advice] = {
     "InsufficientBuffer": Advice(
         BrokerFailedError,
         "The broker's answer did not fit into the memory that its runtime had for it.",
-        person("Try again. If the error stays, update pymsalruntime."),
+        person("Try again. If this keeps happening, update pymsalruntime."),
         Whose.MACHINE,
         NAME_ONLY,
     ),

@@ -184,7 +184,7 @@ TROUBLES: dict[Trouble, Advice] = {
     Trouble.REDIRECT_URI: AADSTS[50011],
     Trouble.NONSENSE: Advice(
         BrokerFailedError,
-        "The broker's answer could not be used.",
+        "The broker's answer cannot be used: {text}.",
         AGAIN,
         Whose.MACHINE,
         SEEN,

@@ -128,7 +128,7 @@ def to_json(checks: Sequence[Check], findings: Sequence[Finding], facts: Facts, 
 
 
 def _step(remedy: Remedy, host: Host) -> dict[str, str]:
-    # A command that a sentence leads to ("If the error stays, run: ...") is a person's to choose, not one to paste.
+    # A command that a sentence leads to ("If this stays, run: ...") is a person's to choose, not one to paste.
     if remedy.words and not remedy.text:
         return {"shell": remedy.by.value, "command": command_line(remedy, host)}
     return {"shell": By.PERSON.value, "command": in_words([remedy], host)}

@@ -9,7 +9,15 @@ from azext_brokerauth.settings.schema import (
     Setting,
     Settings,
 )
-from azext_brokerauth.settings.sources import ENVIRONMENT_PREFIX, check, config_directory, hints, load
+from azext_brokerauth.settings.sources import (
+    ENVIRONMENT_PREFIX,
+    change,
+    check,
+    check_for_file,
+    config_directory,
+    hints,
+    load,
+)
 
 __all__ = [
     "AZURE_CLI_CLIENT_ID",
@@ -22,7 +30,9 @@ __all__ = [
     "SETTINGS",
     "Setting",
     "Settings",
+    "change",
     "check",
+    "check_for_file",
     "config_directory",
     "hints",
     "load",

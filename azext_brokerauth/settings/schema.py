@@ -162,6 +162,26 @@ class Settings:
         """Where a setting's value came from, such as "the environment variable AZURE_BROKERAUTH_FALLBACK"."""
         return dict(self.origins).get(name, "default")
 
+    def named(self, target: Target, username: str = "") -> dict[str, str]:
+        """Where the settings that decided a request came from, by the argument that a remedy would name otherwise.
+
+        :param target: the request's; a value that is not the setting's is the caller's own, and so is not named.
+        :param username: whose token it asks for.
+        """
+        decided = {
+            "--tenant": ("tenant_id", target.tenant),
+            "--client-id": ("client_id", target.client_id),
+            "--authority": ("authority", target.authority),
+            "--username": ("login_hint", username),
+            "--fallback": ("fallback", self.fallback),
+            "--timeout": ("prompt_timeout", self.prompt_timeout),
+        }
+        return {
+            argument: self.origin(name)
+            for argument, (name, value) in decided.items()
+            if value == getattr(self, name) and self.origin(name) != "default"
+        }
+
 
 SETTINGS = {
     declared.name: Setting(declared.name, *declared.metadata["declared"])

@@ -13,13 +13,14 @@ from typing import Any
 
 from azext_brokerauth import files
 from azext_brokerauth.errors import BrokerAuthError, InvalidInputError, SettingsError
-from azext_brokerauth.models import person, run
+from azext_brokerauth.models import Remedies, code, configure, person, script
 from azext_brokerauth.redaction import know
 from azext_brokerauth.settings import policy
 from azext_brokerauth.settings.policy import LEAVE_IT_OUT, POLICY_FILE, SECTION
 from azext_brokerauth.settings.schema import SETTINGS, Settings
 
 ENVIRONMENT_PREFIX = "AZURE_BROKERAUTH_"
+_VARIABLE = "the environment variable "
 _HINT = "login_hint"
 
 
@@ -66,6 +67,29 @@ def check(arguments: Mapping[str, object], labels: Mapping[str, str] | None = No
     :raises InvalidInputError: it is named.
     """
     _combine(_from_arguments(arguments, labels or {}))
+
+
+def check_for_file(values: Mapping[str, str], policy_file: Path = POLICY_FILE, policy_owner: int = 0) -> None:
+    """Raise if the user's file could not hold these settings: one is spelt wrong, or the policy enforces another value.
+
+    :raises InvalidInputError: it is named.
+    :raises SettingsError: the policy file cannot be used.
+    """
+    labels = {name: f"{SECTION}.{name}" for name in values}
+    _under_policy(policy_file, policy_owner, _from_arguments(values, labels))
+
+
+def change(chosen: Settings, name: str, value: str) -> Remedies:
+    """How a setting gets another value, at the place where it was set."""
+    origin = chosen.origin(name)
+    key, _, path = origin.partition(" in ")
+    if name in chosen.enforced:
+        return LEAVE_IT_OUT
+    if origin.startswith(_VARIABLE):
+        return script(f"unset {origin.removeprefix(_VARIABLE)}")
+    if path or origin == "default":
+        return configure("set", f"{key if path else f'{SECTION}.{name}'}={value}")
+    return code(f"Give {origin}={value.capitalize()}.")
 
 
 def hints(environ: Mapping[str, str], policy_file: Path = POLICY_FILE) -> list[str]:
@@ -154,7 +178,7 @@ def _from_file(path: Path) -> Iterator[_Given]:
             raise SettingsError(
                 f"{path}: section [{SECTION}] has no setting {name!r}. The settings are:"
                 f" {', '.join(sorted(SETTINGS))}.",
-                remedies=run("az", "config", "unset", f"{SECTION}.{name}"),
+                remedies=configure("unset", f"{SECTION}.{name}"),
             )
         yield _Given(name, raw, f"{SECTION}.{name} in {path}")
 
@@ -164,7 +188,7 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[_Given]:
     variables.update({ENVIRONMENT_PREFIX + name.upper(): name for name in SETTINGS})
     for variable, name in variables.items():
         if raw := environ.get(variable, "").strip():
-            yield _Given(name, raw, f"the environment variable {variable}")
+            yield _Given(name, raw, f"{_VARIABLE}{variable}")
 
 
 def _from_arguments(arguments: Mapping[str, object], labels: Mapping[str, str]) -> Iterator[_Given]:

@@ -291,7 +291,9 @@ class Tokens:
     def _token_in(self, reply: Reply, ask: Ask) -> Token:
         if isinstance(reply, Failure):
             speaker = ENTRA if ask.step.is_fallback else BROKER
-            raise from_trouble(reply.trouble, reply.text, reply.correlation_id, ask.request.target, speaker)
+            target = ask.request.target
+            named = self.settings.named(target, ask.request.username)
+            raise from_trouble(reply.trouble, reply.text, reply.correlation_id, target, speaker, named)
         if not isinstance(reply, Answer) or not 0 <= reply.token.expires_on < NO_DATE:
             raise BrokerFailedError("The broker's process gave no token that can be used.", remedies=AGAIN)
         policy.check_answer(self.in_force(), reply.token)  # the policy may have come meanwhile

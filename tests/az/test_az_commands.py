@@ -199,7 +199,7 @@ def test_an_error_has_its_remedy_and_azs_exit_code(
 @pytest.mark.parametrize(
     ("scenario", "why", "remedy"),
     [
-        ("not-wsl", "Not under WSL", "az config set brokerauth.enable_broker_on_linux=true"),
+        ("not-wsl", "This is native Linux, not WSL", "az config set brokerauth.enable_broker_on_linux=true"),
         ("docker-on-wsl", "a container on a WSL kernel", "under WSL 2 itself"),
         ("wsl1", "This is WSL 1", "wsl --set-version"),
         ("custom-kernel", "a custom kernel", "wsl --shutdown"),

@@ -127,7 +127,7 @@ def test_a_process_that_got_a_token_holds_neither_msal_nor_the_runtime(runtime: 
 
 LOG = ["WARNING", "WARNING"]
 LOG_ONCE = ["WARNING", "DEBUG"]
-NOT_WSL = raised("CredentialUnavailableError", "Not under WSL")
+NOT_WSL = raised("CredentialUnavailableError", "not WSL")
 REFUSED, UNAVAILABLE, PROMPT_NEEDED = (
     "ClientAuthenticationError",
     "CredentialUnavailableError",

@@ -14,9 +14,9 @@ UNAVAILABLE, REFUSED = "CredentialUnavailableError", "ClientAuthenticationError"
 
 # scenario -> why, what to do
 OFF = {
-    "not-wsl": ("Not under WSL: this is Linux", "az config set brokerauth.enable_broker_on_linux=true"),
-    "native-linux": ("Not under WSL: this is Linux", "az config set brokerauth.enable_broker_on_linux=true"),
-    "docker-on-wsl": ("Not under WSL: this is a container on a WSL kernel", "run this under WSL 2 itself"),
+    "not-wsl": ("This is native Linux, not WSL", "config set brokerauth.enable_broker_on_linux=true"),
+    "native-linux": ("This is native Linux, not WSL", "config set brokerauth.enable_broker_on_linux=true"),
+    "docker-on-wsl": ("This is a container on a WSL kernel, not WSL", "run this under WSL 2 itself"),
 }
 WRONG_WSL = {
     "wsl1": ("This is WSL 1", "wsl --set-version <distribution> 2"),

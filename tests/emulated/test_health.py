@@ -130,7 +130,7 @@ def run_the_block(there: Session, input: str = "") -> None:
 def test_a_command_that_fails_names_the_check(start: Start, name: str, check: str) -> None:
     there = start(name)
     said = there.refuse("login")
-    assert check in said.partition("it is the check ")[2].partition(")")[0]
+    assert check in said.partition("see the check ")[2].partition(")")[0]
     assert "run: brokerauth check-health" in said
     assert check in found(report(there), "fail")
 

@@ -6,7 +6,7 @@ from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.finding import Finding, failed, passed, skipped, warned
 from azext_brokerauth.health.remedies import RESTART, UPDATE_WSL, enable_in_wsl_conf
 from azext_brokerauth.machine import Kind
-from azext_brokerauth.models import person, powershell, script
+from azext_brokerauth.models import configure, person, powershell, script
 
 _BINARY_FORMATS = "/proc/sys/fs/binfmt_misc"
 
@@ -31,8 +31,8 @@ def machine(facts: Facts) -> Finding:
     without_broker = person("Sign in with: az login")
     if kind is Kind.LINUX:
         # For a person, and not to be pasted with the other commands: it is a choice.
-        choose = "Or, for Microsoft's broker for Linux: az config set brokerauth.enable_broker_on_linux=true"
-        without_broker += person(choose)
+        choice = "Or, for Microsoft's broker for Linux,"
+        without_broker += configure("set", "brokerauth.enable_broker_on_linux=true", text=choice)
     return failed(f"Not under WSL: {evidence}", without_broker)
 
 

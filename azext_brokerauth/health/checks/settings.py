@@ -8,7 +8,7 @@ from azext_brokerauth.health.az_cache import UnreadableCacheError
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.finding import Finding, failed, passed, skipped, warned
 from azext_brokerauth.machine import Kind
-from azext_brokerauth.models import own, person, run, script
+from azext_brokerauth.models import own, person, run
 from azext_brokerauth.settings import POLICY_FILE
 
 
@@ -30,9 +30,7 @@ def own_settings(facts: Facts) -> Finding:
     if facts.linux.machine.kind is Kind.WSL2 and not (found.enable_broker_on_wsl or found.enable_broker_on_linux):
         origin = found.origin("enable_broker_on_wsl")
         text = f"The broker is switched off: {origin} is false"
-        if origin.startswith("the environment variable "):
-            return failed(text, script(f"unset {origin.rpartition(' ')[2]}"))
-        return failed(text, run("az", "config", "set", f"{origin.partition(' in ')[0]}=true"))
+        return failed(text, settings.change(found, "enable_broker_on_wsl", "true"))
     changed = sorted(name for name, origin in found.origins if origin != "default")
     return passed(f"Settings that are not the default: {', '.join(changed) or 'none'}")
 

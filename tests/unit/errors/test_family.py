@@ -66,7 +66,7 @@ def test_remedies_are_not_part_of_the_message():
 def test_what_is_missing_is_to_be_seen_with_check_health():
     error = errors.BrokerNotReadyError("It is missing.", remedies=person("Get it."), check="machine")
     assert in_words(error.remedies, PLAIN) == (
-        "Get it. To see all that is missing (it is the check machine), run: brokerauth check-health"
+        "Get it. To see all that is missing (see the check machine), run: brokerauth check-health"
     )
     unnamed = errors.BrokerNotReadyError("It is missing.")
     assert in_words(unnamed.remedies, PLAIN) == "To see all that is missing, run: brokerauth check-health"
