@@ -137,18 +137,21 @@ _ONLY_IN_AZ = {
 type: command
 short-summary: Put an az in your PATH with which every az command gets its tokens through the broker.
 long-summary: >
-    Writes one small start script and changes nothing of az itself. The extension alone covers az brokerauth and az
-    account; other az commands live on az's token cache until that token expires. No file that this command did not
-    make is overwritten.
+    Writes one small start script and changes nothing of az itself. Where another az is found first, it offers to add
+    one line to the start file of your shell (bash, zsh or fish), so that new terminals find this one. The extension
+    alone covers az brokerauth and az account; other az commands live on az's token cache until that token expires. No
+    file that this command did not make is overwritten.
 examples:
   - name: Make ~/.local/bin/az.
     text: az brokerauth enable-az
   - name: Make it in another directory of your PATH.
     text: az brokerauth enable-az --directory ~/bin
+  - name: Make it, and have new terminals find it, without being asked.
+    text: az brokerauth enable-az --yes
 """,
     "brokerauth disable-az": """
 type: command
-short-summary: Remove the az that enable-az made.
+short-summary: Remove the az that enable-az made, and the line that it added to the start file of your shell.
 examples:
   - name: Remove ~/.local/bin/az.
     text: az brokerauth disable-az

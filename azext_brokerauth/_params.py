@@ -147,6 +147,13 @@ def load_az(loader: Any) -> None:
                 help="Directory of the az to make or remove. Default: ~/.local/bin.",
                 completer=DirectoriesCompleter(),
             )
+    with ArgumentsContext(loader, "brokerauth enable-az") as c:
+        c.argument(
+            "yes",
+            options_list=["--yes", "-y"],
+            action="store_true",
+            help="Add the line to the start file of your shell without being asked.",
+        )
     with ArgumentsContext(loader, "brokerauth exec") as c:
         c.positional("arguments", nargs="*", help="The az command to run, after two dashes.", completer=_nothing)
     with ArgumentsContext(loader, "account show-broker") as c:

@@ -194,7 +194,7 @@ class CredentialBase:
 
         name = type(self).__name__
         if isinstance(error, errors.BrokerAuthError):
-            message = f"{error} {in_words(error.remedies, self._host())}".rstrip()
+            message = f"{str(error).removesuffix('.')}. {in_words(error.remedies, self._host())}".rstrip()
         else:
             message = f"An unexpected {type(error).__name__}: {redact(str(error), personal=False)}"
         level, translated = logging.WARNING, ClientAuthenticationError(message=message)

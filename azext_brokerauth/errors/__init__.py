@@ -39,7 +39,9 @@ class BrokerAuthError(Exception):
         parts = [self.message]
         if self.diagnostics.description and self.diagnostics.description not in self.message:
             verb = "reported" if self.diagnostics.speaker == MSAL else "said"
-            parts.append(f"{self.diagnostics.speaker} {verb}: {self.diagnostics.description}")
+            # MSAL ends the broker's sentence, which has an end already.
+            told = self.diagnostics.description.replace(".. Status:", ". Status:")
+            parts.append(f"{self.diagnostics.speaker} {verb}: {told}")
         if self.diagnostics.correlation_id and self.diagnostics.correlation_id not in " ".join(parts):
             parts.append(f"(correlation ID {self.diagnostics.correlation_id})")
         return " ".join(parts)

@@ -27,4 +27,5 @@ def warning(chosen: str, error: BrokerAuthError) -> str:
             diagnostics=error.diagnostics,
         ) from error
     way = _WAYS[chosen]
-    return f"The broker gave no token: {error} Signing in with {way} instead: the token will NOT be device-bound."
+    why = str(error).removesuffix(".")
+    return f"The broker gave no token: {why}. Signing in with {way} instead: the token will NOT be device-bound."
