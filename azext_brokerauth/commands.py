@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +10,7 @@ from knack.commands import CLICommandsLoader, CommandGroup
 from knack.events import EVENT_CLI_SUCCESSFUL_EXECUTE, EVENT_INVOKER_TRANSFORM_RESULT
 
 from azext_brokerauth import _help, _params, output
-from azext_brokerauth.terminal.streams import settle, written
+from azext_brokerauth.terminal.streams import settle, shows_colours, written
 
 _OPERATIONS = "azext_brokerauth.custom#{}"
 _AZ_OPERATIONS = "azext_brokerauth.azcli.{}"
@@ -46,7 +45,7 @@ def register(add: Callable[..., None]) -> None:
 def _health_rows(report: dict[str, Any]) -> list[dict[str, str]]:
     from azext_brokerauth.health.report import to_rows
 
-    return to_rows(report, coloured=sys.stdout.isatty() and sys.stderr.isatty() and "NO_COLOR" not in os.environ)
+    return to_rows(report, coloured=shows_colours())
 
 
 def _finish(cli: Any, ours: str = "") -> None:
@@ -109,6 +108,7 @@ def az_commands_loader() -> type:
     from azext_brokerauth.azcli.errors import raise_as_az_error
     from azext_brokerauth.azcli.hook import HOOK
     from azext_brokerauth.redaction import redact_logs
+    from azext_brokerauth.speaker import show_steps
     from azext_brokerauth.terminal.signals import end_on_signals
 
     class BrokerAuthCommandsLoader(AzCommandsLoader):  # type: ignore[misc]
@@ -142,6 +142,7 @@ def az_commands_loader() -> type:
             if args and args[0] == "brokerauth":
                 settle()
                 end_on_signals()
+                show_steps()
                 from azext_brokerauth.azcli import signin
 
                 signin.notice_sign_out(self.cli_ctx)

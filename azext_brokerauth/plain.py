@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import difflib
+import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
+from importlib import metadata
+from typing import Any, NoReturn
 
 import argcomplete
 from argcomplete.completers import SuppressCompleter
 from knack import CLI
 from knack.completion import CLICompletion
 from knack.log import CLILogging, get_logger
+from knack.parser import CLICommandParser
 
 from azext_brokerauth import __version__, errors, files, settings
 from azext_brokerauth.commands import PlainCommandsLoader
 from azext_brokerauth.errors.rendering import PLAIN, in_words
 from azext_brokerauth.printable import printable
 from azext_brokerauth.redaction import know, redact_logs
-from azext_brokerauth.terminal.streams import is_lost, say
+from azext_brokerauth.speaker import show_steps
+from azext_brokerauth.terminal.streams import is_lost, say, shows_colours
 
 _LOGGER = get_logger(__name__)
 
@@ -45,6 +51,7 @@ class _RedactedLogging(CLILogging):  # type: ignore[misc]
     def configure(self, args: list[str]) -> None:
         super().configure(args)
         redact_logs()
+        show_steps()
         know(*_named_in(args))  # knack logs them before anything else
 
 
@@ -69,6 +76,32 @@ class _Completion(CLICompletion):  # type: ignore[misc]
             )
 
 
+class _Parser(CLICommandParser):  # type: ignore[misc]
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's; in a command, an option that it does not have ends here, with those that look like it."""
+        parsed, left = super().parse_known_args(args, namespace)
+        unknown = next((word.partition("=")[0] for word in left if word.startswith("--")), "")
+        if unknown and not self.is_group():
+            known = [option for action in self._actions for option in action.option_strings]
+            near = " or ".join(difflib.get_close_matches(unknown, known))
+            self.error(f"{unknown} is not an option of it." + (f" Did you mean {near}?" if near else ""))
+        return parsed, left
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong as every other error is said, and where help is."""
+        _LOGGER.error("%s: %s", self.prog, message)
+        say(f"To see all options, run: {self.prog} --help\n")
+        sys.exit(2)
+
+
+def _version(name: str) -> str:
+    """A package's version, which is not imported for it."""
+    try:
+        return __version__ if name == "brokerauth" else metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
 class PlainCLI(CLI):  # type: ignore[misc]
     """knack's CLI over az's configuration directory."""
 
@@ -80,11 +113,14 @@ class PlainCLI(CLI):  # type: ignore[misc]
             commands_loader_cls=PlainCommandsLoader,
             logging_cls=_RedactedLogging,
             completion_cls=_Completion,
+            parser_cls=_Parser,
         )
+        if not shows_colours():
+            self.enable_color = False
 
     def get_cli_version(self) -> str:
         """What ``--version`` says."""
-        return f"brokerauth {__version__}"
+        return "\n".join(f"{name} {_version(name)}" for name in ("brokerauth", "msal", "pymsalruntime"))
 
     def exception_handler(self, ex: Exception) -> int:
         """Show an error with its remedy, as az does."""

@@ -138,11 +138,11 @@ def accounts_leaving(username: str | None, all_accounts: bool) -> list[Account]:
 @contextmanager
 def opened_tokens(chosen: Settings, records: Records) -> Iterator[Tokens]:
     """What gets tokens for one command, which tells a person at the terminal what they wait for."""
-    tell = countdown.tell if countdown.on_terminal() else None
+    tell = countdown.for_terminal()
 
     def notify(text: str) -> None:
         if tell:
-            tell(None)
+            tell(None, 0)
         _LOGGER.warning(text)
 
     tokens = Tokens(chosen, records=lambda: records, waiting=tell, notify=notify)
@@ -151,7 +151,7 @@ def opened_tokens(chosen: Settings, records: Records) -> Iterator[Tokens]:
     finally:
         tokens.close()
         if tell:
-            tell(None)  # a signal may leave no time for the thread that would
+            tell(None, 0)  # a signal may leave no time for the thread that would
 
 
 def claims_text(challenge: str | None) -> str:

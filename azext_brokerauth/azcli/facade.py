@@ -347,7 +347,7 @@ def tokens_in_force() -> Tokens:
 @functools.cache
 def tokens_with(chosen: Settings) -> Tokens:
     """One broker process serves all of az's applications, of which it makes one for each tenant."""
-    tell = countdown.tell if countdown.on_terminal() else None
+    tell = countdown.for_terminal()
     return Tokens(chosen, waiting=tell, falls_back=False)  # az's own MSAL falls back, so that az keeps the sign-in
 
 

@@ -20,12 +20,12 @@ from azext_brokerauth.broker.pool import Broker, Window
 from azext_brokerauth.errors import AGAIN, BrokerAuthError, BrokerFailedError, BrokerNotReadyError, InvalidInputError
 from azext_brokerauth.errors.diagnostics import BROKER, ENTRA
 from azext_brokerauth.errors.lookup import from_trouble
-from azext_brokerauth.machine import Machine, detect
+from azext_brokerauth.machine import Kind, Machine, detect
 from azext_brokerauth.models import NO_DATE, Account, Target, Token, TokenRequest, person
 from azext_brokerauth.redaction import redact
 from azext_brokerauth.settings import NO_FALLBACK, Settings, policy
 from azext_brokerauth.speaker import SPEAKER, Logger
-from azext_brokerauth.terminal.countdown import Tell, counting_down
+from azext_brokerauth.terminal.countdown import Tell, WaitFor, counting_down
 from azext_brokerauth.tokens.acquisition import Limits, Prompt, acquire
 from azext_brokerauth.tokens.eligibility import eligibility, why_not_for
 from azext_brokerauth.tokens.flights import Flight, Flights, Ticket, key_of
@@ -75,8 +75,8 @@ class Tokens:
     :keyword window: how prompts are shown.
     :keyword disable_instance_discovery: trust an authority that Microsoft does not know.
     :keyword enable_pii_log: let error messages of the broker tell what it otherwise writes as ``(pii)``.
-    :keyword waiting: while a prompt waits for a person, is given the seconds left, about once a second, in a thread
-        of its own; and None when that is over.
+    :keyword waiting: while something is waited for, is given that and the seconds left, about once a second, in a
+        thread of its own; and None when that is over.
     :keyword notify: is given what a person must read meanwhile. Default: a warning in the log.
     :keyword falls_back: carry out the fallback that was chosen; False: the host does that itself.
     :keyword broker: makes what asks the broker, and is given ``notify``.
@@ -278,15 +278,19 @@ class Tokens:
             )
 
     def _ask(self, ask: Ask, timeout: float) -> Reply:
-        return _timed(ask, lambda: self._broker.ask(ask, timeout))
+        waited = WaitFor.WINDOWS if self._machine.kind is Kind.WSL2 else WaitFor.BROKER
+        with counting_down(self._waiting, waited, timeout):
+            return _timed(ask, timeout, lambda: self._broker.ask(ask, timeout))
 
     def _prompt(self, flight: Flight, ask: Ask, timeout: float) -> Reply:
         def started(window: Window) -> None:
             if not self._flights.show(flight, window):
                 window.end()
 
-        with counting_down(self._waiting, timeout):
-            return _timed(ask, lambda: self._broker.prompt(ask, timeout, started))
+        waited = WaitFor.WINDOW_IN_WINDOWS if self._machine.kind is Kind.WSL2 else WaitFor.WINDOW
+        waited = {Step.BROWSER: WaitFor.BROWSER, Step.DEVICE_CODE: WaitFor.DEVICE_CODE}.get(ask.step, waited)
+        with counting_down(self._waiting, waited, timeout):
+            return _timed(ask, timeout, lambda: self._broker.prompt(ask, timeout, started))
 
     def _token_in(self, reply: Reply, ask: Ask) -> Token:
         if isinstance(reply, Failure):
@@ -332,9 +336,22 @@ def _apart(call: Callable[[], None]) -> threading.Lock:
     return done
 
 
-def _timed(ask: Ask, call: Callable[[], Reply]) -> Reply:
+_STEPS = {
+    Step.SILENT: "Asking the broker for a token of the account, without a window",
+    Step.DEFAULT: "Asking the broker for a token of the account that Windows is signed in with, without a window",
+    Step.PROMPT: "Asking the broker to show its sign-in window",
+    Step.BROWSER: "Signing in with a browser",
+    Step.DEVICE_CODE: "Signing in with a device code",
+    Step.SIGN_OUT: "Asking the broker to sign the account out",
+    Step.ACCOUNTS: "Asking the broker which accounts it knows",
+}
+"""What ``--verbose`` tells of each step."""
+
+
+def _timed(ask: Ask, timeout: float, call: Callable[[], Reply]) -> Reply:
     """Carry out one step, and log what came of it and how long it took."""
     began, outcome = time.monotonic(), "gave nothing"
+    _LOGGER.info("%s (%g s at most)", _STEPS[ask.step], timeout)
     try:
         reply = call()
         outcome = f"answered {type(reply).__name__}"
@@ -344,7 +361,8 @@ def _timed(ask: Ask, call: Callable[[], Reply]) -> Reply:
     finally:
         milliseconds = (time.monotonic() - began) * 1000
         scopes = " ".join(ask.request.scopes)
-        _LOGGER.debug("%s step for %s: %s after %d ms", ask.step.value, scopes, outcome, milliseconds)
+        _LOGGER.info("The %s step %s after %d ms", ask.step.value, outcome, milliseconds)
+        _LOGGER.debug("it was for %s", scopes)
 
 
 _LIVE: weakref.WeakSet[Tokens] = weakref.WeakSet()

@@ -77,7 +77,7 @@ def acquire(
             except InteractionRequiredError as error:
                 if prompt is Prompt.NEVER:
                     raise
-                _LOGGER.debug("a prompt is needed: %s", error.message)
+                _LOGGER.info("A window is needed: %s", error.message)
         return _by_prompt(request, perform, limits.prompt, picker=picker)
     except BrokerAuthError as error:
         if prompt is Prompt.NEVER:
@@ -97,7 +97,7 @@ def _silently(request: TokenRequest, perform: Perform, timeout: float) -> Token:
         # The runtime keeps its accounts in the keyring. With a new or a locked one it knows nobody; and a sign-out of
         # which Windows could not be told it remembers, whoever signs in silently since. Only Windows' own account can
         # then be had silently: as good, if it is the one asked for, and Windows has the last word.
-        _LOGGER.debug("the broker's runtime does not have the account; trying Windows' own")
+        _LOGGER.info("The broker's runtime does not have the account; trying the one that Windows is signed in with")
         try:
             return _as_windows_default(request, perform, max(0.0, deadline - time.monotonic()))
         except BrokerAuthError as error:
