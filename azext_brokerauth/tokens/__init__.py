@@ -360,9 +360,8 @@ def _timed(ask: Ask, timeout: float, call: Callable[[], Reply]) -> Reply:
         return reply
     finally:
         milliseconds = (time.monotonic() - began) * 1000
-        scopes = " ".join(ask.request.scopes)
-        _LOGGER.info("The %s step %s after %d ms", ask.step.value, outcome, milliseconds)
-        _LOGGER.debug("it was for %s", scopes)
+        scopes = " ".join(("for", *ask.request.scopes)) if ask.request.scopes else "for no scope"
+        _LOGGER.info("The %s step %s %s after %d ms", ask.step.value, scopes, outcome, milliseconds)
 
 
 _LIVE: weakref.WeakSet[Tokens] = weakref.WeakSet()

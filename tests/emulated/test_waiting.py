@@ -56,7 +56,7 @@ def test_verbose_tells_the_steps_and_names_nobody(default: Session) -> None:
     places = [done.stderr.find(step) for step in steps]
     assert -1 not in places
     assert places == sorted(places)
-    assert re.search(r"INFO: The prompt step answered \w+ after \d+ ms", done.stderr)
+    assert re.search(r"INFO: The prompt step for \S+ answered \w+ after \d+ ms", done.stderr)
     assert "DEBUG" not in done.stderr
     assert ADA.username not in done.stderr
     assert default.brokerauth("show").stderr == ""
