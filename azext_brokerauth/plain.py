@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import configparser
 import contextlib
-import difflib
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
-from importlib import metadata
 from typing import Any, NoReturn
 
 import argcomplete
@@ -82,6 +80,8 @@ class _Parser(CLICommandParser):  # type: ignore[misc]
         parsed, left = super().parse_known_args(args, namespace)
         unknown = next((word.partition("=")[0] for word in left if word.startswith("--")), "")
         if unknown and not self.is_group():
+            import difflib
+
             known = [option for action in self._actions for option in action.option_strings]
             near = " or ".join(difflib.get_close_matches(unknown, known))
             self.error(f"{unknown} is not an option of it." + (f" Did you mean {near}?" if near else ""))
@@ -96,6 +96,8 @@ class _Parser(CLICommandParser):  # type: ignore[misc]
 
 def _version(name: str) -> str:
     """A package's version, which is not imported for it."""
+    from importlib import metadata  # slow to load, and no other command needs it
+
     try:
         return __version__ if name == "brokerauth" else metadata.version(name)
     except metadata.PackageNotFoundError:
