@@ -361,7 +361,7 @@ def _timed(ask: Ask, timeout: float, call: Callable[[], Reply]) -> Reply:
     finally:
         milliseconds = (time.monotonic() - began) * 1000
         scopes = " ".join(("for", *ask.request.scopes)) if ask.request.scopes else "for no scope"
-        _LOGGER.info("The %s step %s %s after %d ms", ask.step.value, scopes, outcome, milliseconds)
+        _LOGGER.info("The %s step %s: %s after %d ms", ask.step.value, scopes, outcome, milliseconds)
 
 
 _LIVE: weakref.WeakSet[Tokens] = weakref.WeakSet()
