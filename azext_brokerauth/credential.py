@@ -31,8 +31,11 @@ from azext_brokerauth.speaker import GuardedLogger
 from azext_brokerauth.tokens import Prompt, PromptWindow, Tokens, default_scope
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from azure.core.credentials import TokenRequestOptions
     from azure.identity import AuthenticationRecord
+    from typing_extensions import Unpack  # typing has it from Python 3.11 on
 
 _LOGGER = GuardedLogger(__name__)
 
@@ -70,7 +73,7 @@ class CredentialBase:
         enable_broker_on_windows: bool | None = None,
         enable_broker_on_mac: bool | None = None,
         silent_timeout: float | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[keywords.WithoutEffect],
     ) -> None:
         keywords.check_names(type(self).__name__, kwargs)
         self._recorded: Account | None = None
@@ -321,7 +324,7 @@ class BrokerCredential(CredentialBase):
         claims: str | None = None,
         tenant_id: str | None = None,
         enable_cae: bool = False,
-        **kwargs: Any,
+        pop: Mapping[str, str] | None = None,
     ) -> AuthenticationRecord:
         """Have a person choose the account in a window, and use it from now on.
 
@@ -330,11 +333,13 @@ class BrokerCredential(CredentialBase):
         :keyword str claims: additional claims, such as :attr:`~azure.identity.AuthenticationRequiredError.claims`.
         :keyword str tenant_id: tenant to ask instead of the credential's.
         :keyword bool enable_cae: request a token for continuous access evaluation.
+        :keyword pop: what a proof-of-possession token is for, as azure-identity-broker has it; refused under WSL.
+        :paramtype pop: dict[str, str]
         :return: the account, with nothing secret in it, to make another credential from.
         :rtype: ~azure.identity.AuthenticationRecord
         :raises: as :meth:`get_token`.
         """
-        options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
+        options = {"claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae, "pop": pop}
         prompt = self._authentication_prompt()
         token = self._get("authenticate", checked_call(scopes, options), prompt, chosen_anew=True)
         return authentication_record(token.account)
@@ -348,7 +353,12 @@ class BrokerCredential(CredentialBase):
     def __enter__(self: _CredentialT) -> _CredentialT:
         return self
 
-    def __exit__(self, *args: object) -> None:
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
         self.close()
 
     def _get(self, method: str, asked: Asked, prompt: Prompt, *, chosen_anew: bool = False) -> Token:

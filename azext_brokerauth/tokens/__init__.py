@@ -6,7 +6,6 @@ import _thread
 import logging
 import os
 import sys
-import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from azext_brokerauth import clouds
 from azext_brokerauth.accounts import Records
+from azext_brokerauth.aside import aside
 from azext_brokerauth.broker.launch import SHORT_OF_RESOURCES
 from azext_brokerauth.broker.messages import Answer, AppOptions, Ask, Done, Failure, Reply, Step
 from azext_brokerauth.broker.pool import Broker, Window
@@ -176,9 +176,11 @@ class Tokens:
             self._leave(ticket.flight)
 
     def _leave(self, flight: Flight) -> None:
-        if window := self._flights.leave(flight):
-            # Not here: ending takes a while, and this may be an event loop's thread.
-            _apart(window.end)
+        window = self._flights.leave(flight)
+        # Not here, if it can be: ending takes a while, and this may be an event loop's thread. When the interpreter
+        # ends, the processes have been ended.
+        if window and not aside(window.end) and not sys.is_finalizing():
+            window.end()
 
     def _board(
         self, request: TokenRequest, prompt: Prompt, timeout: float | None, chosen: Settings | None
@@ -225,9 +227,11 @@ class Tokens:
         self._flights.close()
         # In a thread of its own: this one could be interrupted by a signal handler that asks for a token, while it
         # holds locks that the broker needs for the answer.
-        closed = _apart(self._broker.close)
-        while not closed.acquire(timeout=_LOOK):
-            continue
+        if closed := aside(self._broker.close):
+            while not closed.acquire(timeout=_LOOK):
+                continue
+        elif not sys.is_finalizing():
+            self._broker.close()
 
     def _options(self, chosen: Settings) -> AppOptions:
         """:raises BrokerOffError, BrokerNotReadyError: the broker is not used on this machine."""
@@ -305,29 +309,6 @@ class Tokens:
         if not isinstance(reply, Done):
             raise BrokerFailedError("The broker's process answered something else.", remedies=AGAIN)
         return reply
-
-
-def _apart(call: Callable[[], None]) -> threading.Lock:
-    """Call a function in a thread of its own; in this one where the system gives no more threads.
-
-    :returns: a lock that is free when that is done.
-    """
-    done = threading.Lock()
-    if sys.is_finalizing():  # processes have been ended by then, and a thread would never run
-        return done
-    done.acquire()
-
-    def run() -> None:
-        try:
-            call()
-        finally:
-            done.release()
-
-    try:
-        _thread.start_new_thread(run, ())
-    except RuntimeError:
-        run()
-    return done
 
 
 def _timed(ask: Ask, call: Callable[[], Reply]) -> Reply:

@@ -173,6 +173,11 @@ def test_an_option_that_cannot_be_used_is_named(
             call()
 
 
+def test_authenticate_takes_no_keyword_that_is_misspelt(make: Callable[..., Any]) -> None:
+    with pytest.raises(TypeError, match="tennant_id"):
+        make().authenticate(tennant_id="contoso.com")
+
+
 @pytest.mark.parametrize("wrong", [1, b"https://vault.azure.net/.default", [VAULT], None, "", f"{VAULT}\n", "a b", "ä"])
 def test_what_is_no_scope_is_refused_in_a_sentence(make: Callable[..., Any], wrong: Any) -> None:
     for call in (
