@@ -10,6 +10,8 @@ from azext_brokerauth.printable import is_printable
 SHARED_TENANTS = ("organizations", "common", "consumers")
 """Tenants that stand for many; the account decides which one
 (https://learn.microsoft.com/entra/identity-platform/msal-client-application-configuration#authority)."""
+PERSONAL_TENANTS = ("consumers", "9188040d-6c67-4c5b-b112-36a304b66dad")
+"""Where personal Microsoft accounts are (https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference)."""
 
 NO_DATE = 10**11
 """Epoch seconds from which on they are no date that a program can reckon with: no token expires then."""

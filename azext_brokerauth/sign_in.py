@@ -17,11 +17,11 @@ from azext_brokerauth import errors, settings, spelling
 from azext_brokerauth.accounts import AccountStore, Records
 from azext_brokerauth.errors import BrokerAuthError, InvalidInputError
 from azext_brokerauth.machine import detect
-from azext_brokerauth.models import Account, own, person
+from azext_brokerauth.models import Account, BrokerFlag, TokenRequest, own, person
 from azext_brokerauth.settings import NO_FALLBACK, Settings
 from azext_brokerauth.terminal import countdown
 from azext_brokerauth.tokens import Prompt, Tokens
-from azext_brokerauth.tokens.eligibility import eligibility
+from azext_brokerauth.tokens.eligibility import eligibility, why_not_for
 
 _LOGGER = get_logger(__name__)
 
@@ -61,6 +61,7 @@ class SignInOptions:
         """The settings for this sign-in.
 
         :raises InvalidInputError: two options contradict each other.
+        :raises SignInRefusedError: the broker never serves the tenant or the authority, for which az would take others.
         :raises BrokerAuthError: as :func:`in_force`.
         """
         if self.select_account and self.no_prompt:
@@ -71,9 +72,12 @@ class SignInOptions:
             raise InvalidInputError(
                 "--fallback waits for a person, and --no-prompt forbids that.", remedies=_LEAVE_ONE_OUT
             )
-        return in_force(
+        chosen = in_force(
             self.username, self.tenant, client_id=self.client_id, prompt_timeout=self.timeout, fallback=self.fallback
         )
+        if obstacle := why_not_for(TokenRequest((), chosen.target), _flag(chosen)):
+            raise obstacle
+        return chosen
 
 
 def takes_sign_in_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -102,10 +106,15 @@ def in_force(username: str | None = None, tenant: str | None = None, **arguments
     :raises SettingsError, InvalidInputError: a setting or an argument cannot be used.
     """
     chosen = settings.load({"login_hint": username, "tenant_id": tenant, **arguments}, labels=_LABELS)
+    _flag(chosen)
+    return chosen
+
+
+def _flag(chosen: Settings) -> BrokerFlag:
     found = eligibility(chosen, detect())
     if isinstance(found, BrokerAuthError):
         raise found
-    return chosen
+    return found
 
 
 def account_store() -> AccountStore:

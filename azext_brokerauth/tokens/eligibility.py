@@ -6,7 +6,7 @@ import re
 
 from azext_brokerauth.errors import BrokerAuthError, BrokerNotReadyError, BrokerOffError, SignInRefusedError
 from azext_brokerauth.machine import Kind, Machine
-from azext_brokerauth.models import BrokerFlag, TokenRequest, code, person, powershell, run
+from azext_brokerauth.models import PERSONAL_TENANTS, BrokerFlag, TokenRequest, code, person, powershell, run
 from azext_brokerauth.settings import Settings, policy
 
 _FLAGS = {
@@ -79,6 +79,16 @@ def why_not_for(request: TokenRequest, flag: BrokerFlag) -> BrokerAuthError | No
             " broker. Nothing was attempted.",
             remedies=person(
                 "Sign in there by browser: with az login, or in a program with InteractiveBrowserCredential."
+            ),
+        )
+    if target.tenant in PERSONAL_TENANTS and flag in (BrokerFlag.WSL, BrokerFlag.LINUX):
+        # Asked for it, the runtime says in its telemetry that the request is not eligible for the broker, and waits.
+        return SignInRefusedError(
+            f"{target.tenant} is the tenant of personal Microsoft accounts. On WSL and Linux Microsoft's runtime asks"
+            " the account broker for work and school accounts only. Nothing was attempted.",
+            remedies=person(
+                "Use a work or school account, or, for the subscriptions of a personal account, the ID of the tenant"
+                " that they are in: {--tenant}."
             ),
         )
     if request.pop and flag in (BrokerFlag.WSL, BrokerFlag.LINUX):

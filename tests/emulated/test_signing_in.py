@@ -55,6 +55,21 @@ def test_login_signs_in_the_windows_account_without_a_window(default: Session) -
     assert {entry["via"] for entry in default.machine.journal() if entry["to"] == "broker"} == {"proxy"}
 
 
+def test_a_work_account_is_found_in_the_tenant_common_too(default: Session) -> None:
+    assert default.tell("login", "--tenant", "common") == {**account(ADA), "source": "broker"}
+    assert default.claims("--resource", VAULT, "--tenant", "common")["tid"] == CONTOSO.tenant_id
+
+
+@pytest.mark.any_runtime
+def test_personal_accounts_are_refused_with_the_reason_before_anybody_is_asked(default: Session) -> None:
+    for words in (["login"], ["login", "--select-account"], ["login", "--fallback", "device-code"]):
+        assert "personal Microsoft accounts" in default.refuse(*words, "--tenant", "consumers")
+    default.tell("login")
+    before = default.calls()
+    assert "work and school accounts only" in default.refuse("get-access-token", "--tenant", "consumers")
+    assert default.calls() == before
+
+
 def test_login_by_name_shows_the_picker_for_somebody_else(default: Session) -> None:
     assert default.tell("login", "--username", GRACE.username)["username"] == GRACE.username
     assert default.calls().count(PICKER) == 1
