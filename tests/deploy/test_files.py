@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 import yaml
 
 from azext_brokerauth import settings
+from azext_brokerauth.health.checks import CHECKS
 from testbed.scenarios import Scenario
 from tests.emulated.session import Session
 
@@ -146,6 +151,7 @@ def test_a_machine_without_az_is_told_so(tmp_path: Path) -> None:
 COLLECT = re.search(r"brokerauth (check-health -o json) --query \"(.+?)\"\)", PAGE)
 GLANCE = re.search(r"```bash\njq -n '(.+?)'", PAGE, re.DOTALL)
 ANSWER = re.search(r"```json\n(.+?)```", PAGE, re.DOTALL)
+QUESTIONS = re.search(r"```sql\n(.+?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.any_runtime
@@ -164,19 +170,68 @@ def test_what_intune_collects_is_short_and_names_what_is_broken(
     assert len(short.stdout) < 2048
 
 
-def test_the_fleet_at_a_glance(tmp_path: Path) -> None:
+def save(directory: Path, outputs: Sequence[str | None], page: int) -> None:
+    """Write what the scripts said as Microsoft Graph gives it, so many on a page."""
+    (directory / "run-states").mkdir()
+    states = [{"id": str(n), "preRemediationDetectionScriptOutput": output} for n, output in enumerate(outputs)]
+    for first in range(0, len(states), page):
+        file = directory / "run-states" / f"{first:07}.json"
+        file.write_text(json.dumps({"value": states[first : first + page]}))
+
+
+def ask_jq(directory: Path) -> Any:
     assert GLANCE is not None
+    done = run("jq", "-n", GLANCE[1], *sorted((directory / "run-states").iterdir()))
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def ask_duckdb(directory: Path) -> Any:
+    """The answers in the shape of jq's."""
+    assert QUESTIONS is not None
+    script = QUESTIONS[1].replace("'run-states/", f"'{directory}/run-states/")
+    with duckdb.connect() as database:
+        tables = [database.execute(statement).fetchall() for statement in duckdb.extract_statements(script)]
+    _, [(machines, healthy)], versions, checks = tables
+    failed: dict[str, dict[str, int]] = {}
+    for check, machine, count in checks:
+        failed.setdefault(check, {})[machine] = count
+    return {"machines": machines, "healthy": healthy, "versions": dict(versions), "failed": failed}
+
+
+def test_the_fleet_at_a_glance(tmp_path: Path) -> None:
     assert ANSWER is not None
     reports = [
         {"version": "1.0.0b1", "machine": "WSL 2", "healthy": True, "failed": []},
         {"version": "1.0.0b1", "machine": "WSL 2", "healthy": False, "failed": ["keyring"]},
         {"version": "1.0.0b1", "machine": "WSL 2", "healthy": False, "failed": ["keyring", "wsl-version"]},
+        {"version": "1.0.0b1", "machine": "WSL 1", "healthy": False, "failed": ["machine"]},
     ]
-    outputs = [*map(json.dumps, reports), "The system cannot find the file specified.", None]
-    states = [{"id": str(n), "preRemediationDetectionScriptOutput": output} for n, output in enumerate(outputs)]
-    pages = [tmp_path / "1.json", tmp_path / "2.json"]
-    for page, part in zip(pages, (states[:2], states[2:]), strict=True):
-        page.write_text(json.dumps({"value": part}))
-    done = run("jq", "-n", GLANCE[1], *pages)
-    assert done.stderr == ""
-    assert json.loads(done.stdout) == json.loads(ANSWER[1])
+    save(tmp_path, [*map(json.dumps, reports), "The system cannot find the file specified.", None], page=4)
+    assert ask_jq(tmp_path) == ask_duckdb(tmp_path) == json.loads(ANSWER[1])
+
+
+@pytest.mark.parametrize("size", [500, pytest.param(100_000, marks=pytest.mark.full)])
+def test_a_large_fleet_is_told_the_same_by_both(tmp_path: Path, size: int) -> None:
+    ids = [check.id for check in CHECKS]
+    chance = random.Random(size)  # noqa: S311  (the same fleet each time)
+    expected: dict[str, Any] = {"machines": size, "healthy": 0, "versions": Counter(), "failed": {}}
+    outputs: list[str | None] = []
+    for _ in range(size):
+        failed = chance.sample(ids, chance.choice((0, 0, 0, 1, 2, 5)))
+        version, machine = chance.choice(("1.0.0b1", "1.0.0", "1.1.0")), chance.choice(("WSL 2", "WSL 1", "Linux"))
+        report = {"version": version, "machine": machine, "healthy": not failed, "failed": failed}
+        line: str | None = json.dumps(report, indent=chance.choice((None, 2)))
+        if not chance.randrange(20):
+            cut = line[: chance.randrange(len(line))] if line else ""
+            line = chance.choice((None, "", "[]", "null", "7", '{"error": "x"}', "not JSON: Ω", '"failed"', cut))
+            version = machine = "no report"
+            failed = ["no report"]
+        expected["healthy"] += not failed
+        expected["versions"][version] += 1
+        for check in failed:
+            expected["failed"].setdefault(check, Counter())[machine] += 1
+        outputs.append(line)
+    save(tmp_path, outputs, page=1000)
+    assert ask_jq(tmp_path) == expected
+    assert ask_duckdb(tmp_path) == expected
