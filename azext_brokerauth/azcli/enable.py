@@ -11,7 +11,7 @@ from typing import Any
 
 from knack.log import get_logger
 
-from azext_brokerauth import errors, files, sign_in
+from azext_brokerauth import errors, files, settings, sign_in
 from azext_brokerauth.azcli import launcher
 from azext_brokerauth.models import own, person
 
@@ -23,7 +23,8 @@ _DIRECTORY = "~/.local/bin"
 
 def enable_az(directory: str | None = None) -> dict[str, Any]:
     """Put an ``az`` into a directory of PATH that runs the launcher."""
-    _check_allowed("enable-az")
+    # Not only under WSL: an image for it is made elsewhere, and the launcher looks where it is each time.
+    _check_allowed("enable-az", settings.load())
     path = _path(directory)
     if os.path.lexists(path) and not _is_ours(path):
         raise errors.InvalidInputError(
@@ -66,7 +67,7 @@ def disable_az(directory: str | None = None) -> dict[str, Any]:
 
 def execute(arguments: list[str]) -> None:
     """Become the launcher, with the arguments as they were typed: az has expanded ``@file`` in its own by now."""
-    _check_allowed("exec")
+    _check_allowed("exec", sign_in.in_force())
     typed = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else arguments
     if typed[:1] != ["az"]:
         raise errors.InvalidInputError(
@@ -77,12 +78,11 @@ def execute(arguments: list[str]) -> None:
     os.execv(sys.executable, [*launcher.command_line(), *typed[1:]])  # noqa: S606
 
 
-def _check_allowed(command: str) -> None:
+def _check_allowed(command: str, chosen: settings.Settings) -> None:
     """Raise if the launcher must not be used: both commands lead to it, and so one setting is for both.
 
     :raises BrokerOffError: it is named.
     """
-    chosen = sign_in.in_force()
     if not chosen.allow_exec:
         raise errors.BrokerOffError(f"{command} is switched off: {chosen.origin('allow_exec')} is false.")
 

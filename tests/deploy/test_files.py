@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -114,25 +115,37 @@ def test_the_extension_is_there_for_all_users_of_az(tmp_path: Path) -> None:
     # Whoever runs the play has the extension for themselves already.
     shutil.copytree(HERE / ".az" / "cliextensions" / "brokerauth", tmp_path / "own" / "brokerauth")
 
-    def give() -> str:
+    launcher = tmp_path / "bin" / "az"
+    launcher.parent.mkdir()
+
+    def give(policy: dict[str, object]) -> str:
         return play(
             tmp_path,
             [{"ansible.builtin.include_role": {"name": str(ROLE), "tasks_from": "az"}}],
             environ=environ,
             brokerauth_az=str(az),
+            brokerauth_az_launcher_directory=str(launcher.parent),
+            brokerauth_policy=policy,
             brokerauth_wheel=str(wheel),
             brokerauth_home=str(wheel.parent),
         )
 
-    first = give()
+    first = give({})
     assert "changed=1" in first, first
     assert (tmp_path / "everybody" / "brokerauth" / "azext_brokerauth").is_dir()
     somebody_else = environ | {"AZURE_EXTENSION_DIR": str(tmp_path / "none")}
     listed = run(az, "brokerauth", "list-settings", "--query", "[].name", **somebody_else)
     assert "tenant_id" in json.loads(listed.stdout), listed.stderr
-    again = give()
+    again = give({"token_cache": "memory", "allow_exec": False})
     assert "changed=0" in again, again
     assert "failed=0" in again, again
+    assert not launcher.exists()
+    # What such a policy keeps out of az's cache, other az commands have from the launcher only.
+    said = give({"token_cache": "memory"})
+    assert "changed=1" in said, said
+    assert "failed=0" in said, said
+    version = run(launcher, "version", "--query", "extensions.brokerauth", **somebody_else)
+    assert version.stdout, version.stderr
 
 
 def test_a_machine_without_az_is_told_so(tmp_path: Path) -> None:
@@ -144,6 +157,55 @@ def test_a_machine_without_az_is_told_so(tmp_path: Path) -> None:
     )
     assert f"There is no {tmp_path}/az" in " ".join(said.split()), said
     assert "failed=0" in said
+
+
+def test_check_health_can_run_by_itself_and_tells_the_journal_what_intune_is_told(tmp_path: Path) -> None:
+    units = tmp_path / "systemd" / "user"
+
+    def have(*, timer: bool) -> str:
+        return play(
+            tmp_path,
+            [{"ansible.builtin.include_role": {"name": str(ROLE), "tasks_from": "timer"}}],
+            environ={},
+            brokerauth_health_timer=timer,
+            brokerauth_unit_directory=str(units),
+        )
+
+    assert "failed=0" in have(timer=True)
+    timer = units / "timers.target.wants" / "brokerauth-check-health.timer"
+    assert timer.samefile(units / "brokerauth-check-health.timer")
+    service = units / "brokerauth-check-health.service"
+    checked = run("systemd-analyze", "verify", "--user", "--man=no", "--recursive-errors=no", service, timer.resolve())
+    # systemd sees whether the program is there, which is not installed here.
+    complaints = [line for line in checked.stderr.splitlines() if "/usr/local/bin/brokerauth" not in line]
+    assert not [line for line in complaints if "brokerauth" in line], checked.stderr
+    assert COLLECT is not None
+    (started,) = re.findall("^ExecStart=(.+)$", service.read_text(), re.MULTILINE)
+    told = shlex.split(COLLECT[1].replace("-o", "--output"))
+    assert shlex.split(started) == ["/usr/local/bin/brokerauth", *told, "--query", COLLECT[2]]
+    assert "failed=0" in have(timer=False)
+    assert not [path for path in units.rglob("*") if not path.is_dir()]
+
+
+def test_what_a_user_has_of_it_is_taken_and_nothing_behind_a_link(tmp_path: Path) -> None:
+    tidy_up = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["brokerauth_tidy_up"]
+    home, elsewhere = tmp_path / "home of $(ada)", tmp_path / "elsewhere"
+    for made in (home / ".azure" / "cliextensions", home / ".local" / "bin", elsewhere):
+        made.mkdir(parents=True)
+    (elsewhere / "accounts.json").touch()
+    (home / ".azure" / "brokerauth").symlink_to(elsewhere)
+    (home / ".azure" / "cliextensions" / "brokerauth").mkdir()
+    (home / ".azure" / "cliextensions" / "other").mkdir()
+    launcher = home / ".local" / "bin" / "az"
+    launcher.write_text("#!/bin/sh\n# Made by: az brokerauth enable-az. Removed by: az brokerauth disable-az.\n")
+    removed = run("sh", "-c", tidy_up, "sh", home)
+    assert len(removed.stdout.splitlines()) == 3, removed.stderr
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if not path.is_dir()}
+    assert left == {"elsewhere/accounts.json"}
+    assert (home / ".azure" / "cliextensions" / "other").is_dir()
+    launcher.write_text("#!/bin/sh\n# somebody's own\n")
+    assert run("sh", "-c", tidy_up, "sh", home).stdout == ""
+    assert launcher.exists()
 
 
 # ---- the recipes on the page -----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -132,6 +133,33 @@ def test_a_policy_that_brokerauth_does_not_take_fails_the_play(root: Root) -> No
     assert "tennant_id" in done.stdout
     assert "See that brokerauth takes the policy" in done.stdout
     assert "Ask check-health" not in done.stdout
+
+
+def test_another_wheel_than_the_one_that_was_meant_is_not_installed(root: Root) -> None:
+    done = root.play("--extra-vars=brokerauth_wheel_sha256=" + "0" * 64)
+    assert done.returncode == 2, done.stdout
+    assert "It was not installed" in " ".join(done.stdout.split())
+    assert "Install the command" not in done.stdout
+    wheel = root.directory / FROM_WINDOWS / (HERE / "dist" / "brokerauth.whl").resolve().name
+    checksum = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    done = root.play(f"--extra-vars=brokerauth_wheel_sha256={checksum}")
+    assert "changed=0" in done.stdout, done.stdout
+
+
+def test_nothing_is_left_when_it_is_taken_away(root: Root) -> None:
+    done = root.play("--extra-vars=brokerauth_health_timer=true")
+    assert done.returncode == 0, done.stdout
+    assert "changed=0" in root.play("--extra-vars=brokerauth_health_timer=true").stdout
+    assert (root.directory / "etc/systemd/user/timers.target.wants/brokerauth-check-health.timer").is_symlink()
+    record = root.directory / "home/person/.azure/brokerauth"
+    record.mkdir(parents=True)
+    user_data = USER_DATA["runcmd"][0]
+    uninstall = [*user_data[:-1], user_data[-1].replace("site.yml", "uninstall.yml")]
+    done = root.run(*uninstall)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = root.run("find", "/", "-xdev", "-path", "/mnt", "-prune", "-o", "-iname", "*brokerauth*", "-print")
+    assert found.stdout == ""
+    assert "changed=0" in root.run(*uninstall).stdout
 
 
 def failures(report: str) -> set[str]:
