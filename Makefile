@@ -4,11 +4,13 @@
 # make test-full         those too
 # make az                an Azure CLI of its own with the extension installed: .az/az (az-oldest: .az/oldest/az)
 # make lint wheel clean
+# make lint-az           azdev's style and linter on the extension, as az's reviewers run them (not a part of make test)
 
 PYTHON ?= python3
 RUNTIME ?= double
 AZ_VERSION ?= 2.91.0
 AZ_OLDEST := 2.87.0
+AZDEV_VERSION := 0.2.13
 PYTEST_ARGS ?=
 # Installing is a matter of several minutes, and of several processes.
 MAKEFLAGS += --jobs=3
@@ -20,7 +22,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find azext_brokerauth -name '*.py' -o -name '*.json') setup.py README.md HISTORY.rst
 WHEEL := dist/brokerauth.whl
 
-.PHONY: setup demo system system-for-tests test test-full lint unit emulated az az-oldest wheel clean
+.PHONY: setup demo system system-for-tests test test-full lint lint-az unit emulated az az-oldest wheel clean
 
 setup: $(BIN)/.demo
 
@@ -39,9 +41,9 @@ $(BIN)/.tests: setup.py requirements-test.txt | $(BIN)/python
 system:
 	sh testbed/install-system-packages
 
-# What tests need besides: a browser, and the programs that check deploy/.
+# What tests need besides: a browser, the programs that check deploy/, and the shells that complete.
 system-for-tests: system
-	sh testbed/install-system-packages chromium-driver cloud-init debootstrap jq
+	sh testbed/install-system-packages chromium-driver cloud-init debootstrap jq zsh fish
 
 ifeq ($(RUNTIME),real)
 demo: system
@@ -83,6 +85,15 @@ endef
 
 .az/oldest/.$(AZ_OLDEST): $(WHEEL) testbed/az-launcher
 	$(call install_az,.az/oldest,$(AZ_OLDEST))
+
+# azdev takes az from .az, and brings what it checks with.
+.az/azdev/.$(AZDEV_VERSION):
+	test -x .az/azdev/venv/bin/python || $(PYTHON) -m venv .az/azdev/venv
+	.az/azdev/venv/bin/python -m pip install --quiet --disable-pip-version-check azdev==$(AZDEV_VERSION)
+	touch $@
+
+lint-az: az .az/azdev/.$(AZDEV_VERSION)
+	.ci/lint-az .az/venv/bin/python .az/cliextensions .az/azdev
 
 wheel: $(WHEEL)
 

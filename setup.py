@@ -1,5 +1,6 @@
 """Packaging. The metadata is here rather than in pyproject.toml because az's extension tools read setup.py."""
 
+import os
 import re
 from pathlib import Path
 
@@ -24,6 +25,9 @@ setup(
     long_description=(HERE / "README.md").read_text() + "\n\n" + (HERE / "HISTORY.rst").read_text(),
     long_description_content_type="text/markdown",
     author="The brokerauth contributors",
+    # The source names no home and no address of its own: who builds a wheel for others says where they turn to.
+    url=os.environ.get("BROKERAUTH_URL", ""),
+    author_email=os.environ.get("BROKERAUTH_CONTACT", ""),
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=["azext_brokerauth", "azext_brokerauth.*"]),

@@ -29,3 +29,8 @@ def __getattr__(name: str) -> Any:
 
             damage.tell(error)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    # For help() and the completion of a REPL, which take a name from here and then ask for it.
+    return sorted({*globals(), *__all__})

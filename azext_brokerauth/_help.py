@@ -40,7 +40,7 @@ examples:
 """,
     "show": """
 type: command
-short-summary: Show the account in use.
+short-summary: Show the account in use, and which keyring the broker's runtime uses, and why.
 long-summary: Exits with 3 when nobody is signed in.
 examples:
   - name: Print the user name of the account in use.
@@ -84,7 +84,8 @@ type: command
 short-summary: List the settings in force, where each came from, and whether it is enforced.
 long-summary: >
     Settings come from /etc/brokerauth/config, az's configuration file and AZURE_BROKERAUTH_ environment variables, the
-    later over the earlier. What /etc/brokerauth/config enforces cannot be changed by the others.
+    later over the earlier. What /etc/brokerauth/config enforces cannot be changed by the others. What cannot be used is
+    shown with what is wrong with it, and the exit code is 1.
 examples:
   - name: See the settings as a table.
     text: {program} list-settings --output table
@@ -95,14 +96,56 @@ examples:
 type: command
 short-summary: Check everything that brokered sign-in needs of this machine, and show what fixes it.
 long-summary: >
-    Nothing is changed and no window is shown. Exits with 1 when a check fails.
+    Nothing is changed and no window is shown. The broker itself is asked with --online only. On a terminal the report
+    is a table, unless --output says otherwise. Exits with 1 when a check fails.
 examples:
   - name: See what is wrong, and the commands that fix it.
-    text: {program} check-health --output table
+    text: {program} check-health
   - name: Try the broker as well.
     text: {program} check-health --online
   - name: Write an archive for support, in which names and IDs of people are hashed.
     text: {program} check-health --bundle ~/brokerauth-health.zip
+""",
+    "repair": """
+type: command
+short-summary: Make this machine ready for brokered sign-in.
+long-summary: >
+    Runs, in their order, the commands with which check-health fixes what fails, with sudo where they need it. Each is
+    shown with its reason, and asked about first. What only Windows or you can do is printed. Run it again to go on.
+    Exits with 0 when nothing fails any more, with 4 when something is left to do, and with 1 when a command failed.
+examples:
+  - name: Make this machine ready.
+    text: {program} repair
+  - name: See what would be done.
+    text: {program} repair --dry-run
+  - name: Run every command without being asked.
+    text: {program} repair --yes
+""",
+}
+
+_ONLY_WITHOUT_AZ = {
+    "config": """
+type: group
+short-summary: Set what brokerauth does on this machine. With az, az config does the same in the same file.
+""",
+    "config set": """
+type: command
+short-summary: Write settings into az's configuration file.
+long-summary: >
+    Section [brokerauth] of ~/.azure/config, which az reads too. The command list-settings shows the names, the values,
+    and where each value came from.
+examples:
+  - name: Use one tenant from now on.
+    text: brokerauth config set tenant_id=contoso.com
+  - name: Use Microsoft's own broker on native Linux.
+    text: brokerauth config set enable_broker_on_linux=true
+""",
+    "config unset": """
+type: command
+short-summary: Remove settings from az's configuration file, so that their defaults count again.
+examples:
+  - name: Use the tenant of whoever signs in again.
+    text: brokerauth config unset tenant_id
 """,
 }
 
@@ -111,18 +154,21 @@ _ONLY_IN_AZ = {
 type: command
 short-summary: Put an az in your PATH with which every az command gets its tokens through the broker.
 long-summary: >
-    Writes one small start script and changes nothing of az itself. The extension alone covers az brokerauth and az
-    account; other az commands live on az's token cache until that token expires. No file that this command did not
-    make is overwritten.
+    Writes one small start script and changes nothing of az itself. Where another az is found first, it offers to add
+    one line to the start file of your shell (bash, zsh or fish), so that new terminals find this one. The extension
+    alone covers az brokerauth and az account; other az commands live on az's token cache until that token expires. No
+    file that this command did not make is overwritten.
 examples:
   - name: Make ~/.local/bin/az.
     text: az brokerauth enable-az
   - name: Make it in another directory of your PATH.
     text: az brokerauth enable-az --directory ~/bin
+  - name: Make it, and have new terminals find it, without being asked.
+    text: az brokerauth enable-az --yes
 """,
     "brokerauth disable-az": """
 type: command
-short-summary: Remove the az that enable-az made.
+short-summary: Remove the az that enable-az made, and the line that it added to the start file of your shell.
 examples:
   - name: Remove ~/.local/bin/az.
     text: az brokerauth disable-az
@@ -148,6 +194,11 @@ examples:
     text: az account show-broker --query "[isActive, reason]"
 """,
 }
+
+
+def load_plain() -> None:
+    """Fill in the commands that az has no need of."""
+    helps.update(_ONLY_WITHOUT_AZ)
 
 
 def load_az() -> None:

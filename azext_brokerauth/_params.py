@@ -2,9 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from knack.arguments import ArgumentsContext
+from argcomplete.completers import DirectoriesCompleter, FilesCompleter
+from knack.arguments import ArgumentsContext, enum_choice_list
+
+from azext_brokerauth import configuration
+from azext_brokerauth.accounts import AccountStore
+from azext_brokerauth.clouds import RESOURCE_TYPES
+from azext_brokerauth.errors import BrokerAuthError
+from azext_brokerauth.models import Account
+from azext_brokerauth.settings import FALLBACKS, SETTINGS, config_directory
+
+_Completer = Callable[..., Iterable[str]]
+"""Gives the values that the Tab key offers for an option, as argcomplete asks for them. Every option that takes a value
+has one: knack's and az's completion end with a TypeError at one that has none."""
+
+
+def _one_of(*values: str) -> _Completer:
+    return lambda **_: values
+
+
+_nothing = _one_of()
+
+
+def _recorded(value: Callable[[Account], str]) -> _Completer:
+    """What the accounts that have signed in through the broker have; nothing where they cannot be read."""
+
+    def complete(**_: Any) -> Iterable[str]:
+        with contextlib.suppress(BrokerAuthError):
+            return dict.fromkeys(map(value, AccountStore(config_directory()).read().accounts))
+        return ()
+
+    return complete
 
 
 def load(loader: Any, *, group: str) -> None:
@@ -18,40 +50,90 @@ def load(loader: Any, *, group: str) -> None:
 
     with ArgumentsContext(loader, group) as c:
         c.argument(
-            "username", options_list=["--username", "-u"], help="User name of the account, such as ada@contoso.com."
+            "username",
+            options_list=["--username", "-u"],
+            help="User name of the account, such as ada@contoso.com.",
+            completer=_recorded(lambda account: account.username),
         )
-        c.argument("tenant", options_list=["--tenant", "-t"], help="Tenant ID or domain name.")
+        c.argument(
+            "tenant",
+            options_list=["--tenant", "-t"],
+            help="Tenant ID or domain name.",
+            completer=_recorded(lambda account: account.tenant),
+        )
         c.argument(
             "scopes",
             options_list=["--scope"],
             nargs="+",
             help="Space-separated scopes of one resource. Default: Azure's.",
+            completer=_nothing,
         )
-        c.argument("claims_challenge", help="Base64-encoded claims challenge that a resource asked for.")
+        c.argument(
+            "claims_challenge", help="Base64-encoded claims challenge that a resource asked for.", completer=_nothing
+        )
         if group:
             # az would add its global --subscription otherwise; none of these commands is about one.
             c.ignore("_subscription")
     with command("login") as c:
-        c.argument("client_id", help="Client ID of the application to sign in to. Default: Azure CLI's.")
-        c.argument("select_account", action="store_true", help="Show the account picker even if it is not needed.")
-        c.argument("no_prompt", action="store_true", help="Fail instead of showing a window.")
-        c.argument(
-            "fallback",
-            help="How to sign in when the broker fails: none, browser or device-code. The token of a browser or device"
-            " code is not device-bound. Default: none.",
-        )
-        c.argument("timeout", help="Seconds to wait for you to answer the window. Default: 300.")
+        _load_login(c)
     with command("logout") as c:
         c.argument("all_accounts", options_list=["--all"], action="store_true", help="Sign all accounts out.")
     for name in ("get-access-token", "inspect-token"):
         with command(name) as c:
-            c.argument("resource", help="Resource to get the token for, such as `https://vault.azure.net`.")
+            _load_resource(c)
     with command("check-health") as c:
         c.argument(
             "online", action="store_true", help="Also start the broker and ask it for one token, without a window."
         )
-        c.argument("bundle", help="File to write a support archive (zip) to. Implies --online.")
+        c.argument(
+            "bundle",
+            help="File to write a support archive (zip) to. Implies --online.",
+            completer=FilesCompleter(),
+        )
         c.argument("with_names", action="store_true", help="Leave the names and IDs of people in the archive unhashed.")
+    with command("repair") as c:
+        c.argument("dry_run", action="store_true", help="List what would be run and what is left, and run nothing.")
+        c.argument("yes", options_list=["--yes", "-y"], action="store_true", help="Run every command without asking.")
+
+
+def _load_resource(c: ArgumentsContext) -> None:
+    c.argument(
+        "resource",
+        help="Resource to get the token for, such as `https://vault.azure.net`.",
+        completer=_nothing,
+    )
+    c.argument(
+        "resource_type",
+        options_list=["--resource-type"],
+        help="Type of well-known resource, whose address is that of the account's cloud.",
+        completer=_one_of(*RESOURCE_TYPES),
+        **enum_choice_list(RESOURCE_TYPES),
+    )
+
+
+def _load_login(c: ArgumentsContext) -> None:
+    c.argument(
+        "client_id",
+        help="Client ID of the application to sign in to. Default: Azure CLI's.",
+        completer=_recorded(lambda account: account.client_id),
+    )
+    c.argument("select_account", action="store_true", help="Show the account picker even if it is not needed.")
+    c.argument("no_prompt", action="store_true", help="Fail instead of showing a window.")
+    c.argument(
+        "fallback",
+        help="How to sign in when the broker fails: none, browser or device-code. The token of a browser or device"
+        " code is not device-bound. Default: none.",
+        completer=_one_of(*FALLBACKS),
+    )
+    c.argument("timeout", help="Seconds to wait for you to answer the window. Default: 300.", completer=_nothing)
+
+
+def load_plain(loader: Any) -> None:
+    """Describe the parameters of the commands that az has no need of."""
+    with ArgumentsContext(loader, "config set") as c:
+        c.positional("assignments", nargs="+", help="Settings, as NAME=VALUE.", completer=configuration.completions)
+    with ArgumentsContext(loader, "config unset") as c:
+        c.positional("names", nargs="+", help="Names of settings.", completer=_one_of(*SETTINGS))
 
 
 def load_az(loader: Any) -> None:
@@ -62,6 +144,7 @@ def load_az(loader: Any) -> None:
             options_list=["--subscription", "-s"],
             help="Subscription ID or name to set as the default. With --skip-subscription-discovery only this one is"
             " fetched, and it must be an ID.",
+            completer=_nothing,
         )
         c.argument(
             "allow_no_subscriptions", action="store_true", help="Sign in to tenants without subscriptions as well."
@@ -74,8 +157,19 @@ def load_az(loader: Any) -> None:
         )
     for name in ("enable-az", "disable-az"):
         with ArgumentsContext(loader, f"brokerauth {name}") as c:
-            c.argument("directory", help="Directory of the az to make or remove. Default: ~/.local/bin.")
+            c.argument(
+                "directory",
+                help="Directory of the az to make or remove. Default: ~/.local/bin.",
+                completer=DirectoriesCompleter(),
+            )
+    with ArgumentsContext(loader, "brokerauth enable-az") as c:
+        c.argument(
+            "yes",
+            options_list=["--yes", "-y"],
+            action="store_true",
+            help="Add the line to the start file of your shell without being asked.",
+        )
     with ArgumentsContext(loader, "brokerauth exec") as c:
-        c.positional("arguments", nargs="*", help="The az command to run, after two dashes.")
+        c.positional("arguments", nargs="*", help="The az command to run, after two dashes.", completer=_nothing)
     with ArgumentsContext(loader, "account show-broker") as c:
         c.ignore("_subscription")

@@ -32,11 +32,14 @@ class Records:
     :param current: home account ID of the one in use; empty for none.
     :param signed_in_to_az: home account IDs of those whose sign-in was az's too. Whether they still are signed in to
         az is az's to say.
+    :param last_used: of these, the home account ID and the ID of the subscription that az used last as this person. az
+        remembers one for all people.
     """
 
     accounts: tuple[Account, ...] = ()
     current: str = ""
     signed_in_to_az: tuple[str, ...] = ()
+    last_used: tuple[tuple[str, str], ...] = ()
 
     def find(self, username: str = "", *, client_id: str = "", authority: str = "") -> Account | None:
         """The account with this username, or without one the account in use; None when there is none that fits. Of
@@ -63,7 +66,12 @@ class Records:
         rest = tuple(a for a in self.accounts if _key(a) != _key(account))
         homes = [a.home_account_id for a in rest]
         current = self.current if self.current in homes else next(iter(homes), "")
-        return Records(rest, current, tuple(home for home in self.signed_in_to_az if home in homes))
+        return Records(
+            rest,
+            current,
+            tuple(home for home in self.signed_in_to_az if home in homes),
+            tuple((home, subscription) for home, subscription in self.last_used if home in homes),
+        )
 
     def using(self, account: Account) -> Records:
         """With this account in use."""
@@ -72,6 +80,12 @@ class Records:
     def with_az(self, account: Account) -> Records:
         """With this account signed in to az too."""
         return replace(self, signed_in_to_az=tuple(dict.fromkeys((*self.signed_in_to_az, account.home_account_id))))
+
+    def with_last_used(self, account: Account, subscription_id: str) -> Records:
+        """With the subscription that az uses as this person."""
+        return replace(
+            self, last_used=tuple({**dict(self.last_used), account.home_account_id: subscription_id}.items())
+        )
 
 
 def _key(account: Account) -> tuple[str, str, str]:
@@ -161,7 +175,12 @@ class AccountStore:
                     raise TypeError("a field is not a text")
             accounts = tuple(Account(**fields) for fields in body["accounts"])
             know(*(account.username for account in accounts))
-            return Records(accounts, str(body["current"]), tuple(map(str, body.get("signedInToAz", ()))))
+            return Records(
+                accounts,
+                str(body["current"]),
+                tuple(map(str, body.get("signedInToAz", ()))),
+                tuple((str(home), str(used)) for home, used in body.get("lastUsedInAz", {}).items()),
+            )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SettingsError(
                 f"The account file {self._path} cannot be read: {type(error).__name__}: {error}.",
@@ -185,6 +204,7 @@ def _encoded(records: Records) -> bytes:
         "version": _VERSION,
         "current": records.current,
         "signedInToAz": records.signed_in_to_az,
+        **({"lastUsedInAz": dict(records.last_used)} if records.last_used else {}),
         "accounts": [asdict(account) for account in records.accounts],
     }
     return json.dumps(body, indent=1).encode()

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from knack.commands import CLICommandsLoader, CommandGroup
-from knack.events import EVENT_CLI_SUCCESSFUL_EXECUTE, EVENT_INVOKER_TRANSFORM_RESULT
+from knack.events import (
+    EVENT_CLI_SUCCESSFUL_EXECUTE,
+    EVENT_INVOKER_POST_PARSE_ARGS,
+    EVENT_INVOKER_TRANSFORM_RESULT,
+)
 
 from azext_brokerauth import _help, _params, output
-from azext_brokerauth.terminal.streams import settle, written
+from azext_brokerauth.errors.rendering import AZ, PLAIN
+from azext_brokerauth.terminal.streams import say, settle, shows_colours, written
 
 _OPERATIONS = "azext_brokerauth.custom#{}"
 _AZ_OPERATIONS = "azext_brokerauth.azcli.{}"
 _OTHERWISE_IN_AZ = {
     "login": "signin#login",
     "logout": "signin#logout",
+    "set": "in_use#set_account",
     "check-health": "health#check_health",
+    "repair": "health#repair",
 }
 """Commands that do more in az, where there is an az to sign in or out, or to look at."""
+UNFINISHED = 4
+"""The exit code of ``repair`` where something is left to do."""
+_ONLY_WITHOUT_AZ = {"set": "set_settings", "unset": "unset_settings"}
+"""Of the group ``config``: where az is, it has its own."""
 _ONLY_IN_AZ = {"enable-az": "enable#enable_az", "disable-az": "enable#disable_az", "exec": "enable#execute"}
 
 
@@ -31,50 +41,97 @@ def register(add: Callable[..., None]) -> None:
     """
     shown = output.shown
     add("login", "login", table_transformer=shown(output.account_row))
-    add("logout", "logout", confirmation="This signs the account out for every tool that uses brokerauth. Continue?")
-    add("list", "list_accounts", table_transformer=shown(output.account_rows))
-    add("show", "show_account", table_transformer=shown(output.account_row))
+    add("logout", "logout", confirmation=_confirm_logout)
+    add("list", "list_accounts", table_transformer=shown(_account_rows))
+    # Not as the others: azdev's linter fails at a call whose first argument is "show" unless it is of a method.
+    add(*("show", "show_account"), table_transformer=shown(output.account_and_keyring_row))
     add("set", "set_account")
     add("get-access-token", "get_access_token", table_transformer=shown(output.access_token_row))
     add("inspect-token", "inspect_token", table_transformer=shown(output.token_facts_rows))
     add("list-settings", "list_settings", table_transformer=shown(output.settings_rows))
     add("check-health", "check_health", table_transformer=_health_rows)
+    add("repair", "repair", table_transformer=shown(output.repair_rows))
+
+
+def _confirm_logout(arguments: dict[str, Any]) -> bool:
+    from azext_brokerauth.custom import confirm_logout
+
+    # az hands its own on as well.
+    return confirm_logout(arguments["username"], arguments["all_accounts"])
+
+
+def _account_rows(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a table, in place of which an empty list would leave nothing to see."""
+    if not accounts:
+        say("Nobody is signed in through the broker.\n")
+    return output.account_rows(accounts)
 
 
 def _health_rows(report: dict[str, Any]) -> list[dict[str, str]]:
     from azext_brokerauth.health.report import to_rows
 
-    return to_rows(report, coloured=sys.stdout.isatty() and sys.stderr.isatty() and "NO_COLOR" not in os.environ)
+    return to_rows(report, coloured=shows_colours())
 
 
-def _finish(cli: Any, ours: str = "") -> None:
-    """After check-health: write its remedies below the table, and set the exit code. In az, after any command of ours:
-    see that what it printed is written; :mod:`azext_brokerauth.__main__` does so elsewhere.
+_CODES: dict[str, Callable[[Any], int]] = {
+    "check-health": lambda report: 0 if report["healthy"] else 1,
+    "list-settings": lambda settings: int(any(setting["problem"] for setting in settings)),
+    "repair": lambda ended: 0 if ended["ready"] else UNFINISHED,
+}
+"""The exit codes of commands that print what is wrong, and do not fail."""
+_TABLES = ("check-health", "repair")
+"""Commands that print a table to a person who has not asked for anything else."""
 
+
+def _finish(cli: Any, arguments: Sequence[str], ours: str = "") -> None:
+    """After a command that prints what is wrong: set the exit code, and below check-health's table write its remedies.
+    In az, after any command of ours: see that what it printed is written; :mod:`azext_brokerauth.__main__` does so
+    elsewhere.
+
+    :param arguments: the command line, without the program.
     :param ours: in az, the word before our commands.
     """
-    reports: list[dict[str, Any]] = []
+    results: list[tuple[str, Any]] = []
+
+    def name_of(command: str) -> str:
+        return command.removeprefix(ours) if command.startswith(ours) else ""
+
+    def choose(cli: Any, command: str, args: Any, **_: Any) -> None:
+        if name_of(command) in _TABLES and _is_for_a_person(cli, arguments):
+            cli.invocation.data["output"] = "table"
 
     def keep(cli: Any, event_data: dict[str, Any], **_: Any) -> None:
         # Before --query makes something else of it.
-        if cli.invocation.data["command_string"].endswith("check-health"):
-            reports.append(event_data["result"])
+        name = name_of(cli.invocation.data["command_string"])
+        if name in _CODES:
+            results.append((name, event_data["result"]))
 
     def end(cli: Any, result: Any, **_: Any) -> None:
         code = 0
-        for report in reports:
-            if cli.invocation.data["output"] == "table" and not result.is_query_active:
+        for name, printed in results:
+            if name == "check-health" and cli.invocation.data["output"] == "table" and not result.is_query_active:
                 from azext_brokerauth.health.report import to_block
 
-                cli.out_file.write(to_block(report))
-            code = code if report["healthy"] else 1
+                cli.out_file.write(to_block(printed, AZ if ours else PLAIN))
+            code = code or _CODES[name](printed)
         if ours and cli.invocation and cli.invocation.data["command_string"].startswith(ours):
             code = written(code)
         if code:
             sys.exit(code)
 
+    cli.register_event(EVENT_INVOKER_POST_PARSE_ARGS, choose)  # after knack's own, which takes --output or the default
     cli.register_event(EVENT_INVOKER_TRANSFORM_RESULT, keep)
     cli.register_event(EVENT_CLI_SUCCESSFUL_EXECUTE, end)
+
+
+def _is_for_a_person(cli: Any, arguments: Sequence[str]) -> bool:
+    """Does the output go to a terminal, and has nobody said in which form?"""
+    words = [word.partition("=")[0] for word in arguments]
+    for word in words:
+        # argparse knows an option by its beginning too.
+        if word.startswith("-o") or any(len(word) > 3 and name.startswith(word) for name in ("--output", "--query")):
+            return False
+    return bool(cli.out_file.isatty()) and not cli.config.has_option("core", "output")
 
 
 class PlainCommandsLoader(CLICommandsLoader):  # type: ignore[misc]
@@ -83,14 +140,19 @@ class PlainCommandsLoader(CLICommandsLoader):  # type: ignore[misc]
     def load_command_table(self, args: list[str]) -> Any:
         """Register the commands, as knack asks for it."""
         _help.load("brokerauth", group="")
-        _finish(self.cli_ctx)
+        _help.load_plain()
+        _finish(self.cli_ctx, args or ())
         with CommandGroup(self, "", _OPERATIONS) as group:
             register(group.command)
+        with CommandGroup(self, "config", "azext_brokerauth.configuration#{}") as group:
+            for name, function in _ONLY_WITHOUT_AZ.items():
+                group.command(name, function)
         return super().load_command_table(args)
 
     def load_arguments(self, command: str) -> None:
         """Describe the parameters, as knack asks for it."""
         _params.load(self, group="")
+        _params.load_plain(self)
         super().load_arguments(command)
 
 
@@ -99,9 +161,10 @@ def az_commands_loader() -> type:
     from azure.cli.core import AzCommandsLoader
     from azure.cli.core.commands import CliCommandType
 
-    from azext_brokerauth.azcli.errors import raise_as_az_error
+    from azext_brokerauth.azcli.errors import raise_as_az_error, raising_az_errors
     from azext_brokerauth.azcli.hook import HOOK
     from azext_brokerauth.redaction import redact_logs
+    from azext_brokerauth.speaker import show_steps
     from azext_brokerauth.terminal.signals import end_on_signals
 
     class BrokerAuthCommandsLoader(AzCommandsLoader):  # type: ignore[misc]
@@ -117,28 +180,31 @@ def az_commands_loader() -> type:
             # az's own records are az's; ours, and those of MSAL that our facade causes, are not for it to show.
             redact_logs("azext_brokerauth", "cli.azext_brokerauth", "msal")
             HOOK.prepare()
-            _finish(self.cli_ctx, "brokerauth ")
+            _finish(self.cli_ctx, args or (), "brokerauth ")
             in_az = CliCommandType(operations_tmpl=_AZ_OPERATIONS, exception_handler=raise_as_az_error)
             with self.command_group("brokerauth") as group:
 
                 def add(name: str, function: str, **options: Any) -> None:
                     kind = {"custom_command_type": in_az} if name in _OTHERWISE_IN_AZ else {}
+                    if "confirmation" in options:  # which az asks for outside of its handler of errors
+                        options["confirmation"] = raising_az_errors(options["confirmation"])
                     group.custom_command(name, _OTHERWISE_IN_AZ.get(name, function), **kind, is_preview=True, **options)
 
                 register(add)
                 for name, function in _ONLY_IN_AZ.items():
-                    # What exec runs has its own stderr, to which az's warning about a preview does not belong.
-                    group.custom_command(name, function, custom_command_type=in_az, is_preview=name != "exec")
+                    group.custom_command(name, function, custom_command_type=in_az, is_preview=True)
             # Having a command there is also what gets this extension loaded for all of `az account`.
             with self.command_group("account") as group:
-                group.custom_command("show-broker", "state#show_broker", custom_command_type=in_az)
+                group.custom_command("show-broker", "state#show_broker", custom_command_type=in_az, is_preview=True)
             if args and args[0] == "brokerauth":
                 settle()
                 end_on_signals()
-                from azext_brokerauth.azcli import signin
+                show_steps()
+                from azext_brokerauth.azcli import in_use, signin
 
+                in_use.tell_commands(self.cli_ctx)
                 signin.notice_sign_out(self.cli_ctx)
-                if args[1:2] != ["check-health"]:  # which tells of them
+                if args[1:2] not in (["check-health"], ["repair"]):  # which tell of them
                     HOOK.remove_tokens(self.cli_ctx)
             return self.command_table
 

@@ -21,7 +21,7 @@ from azext_brokerauth.azure_core import (
     authentication_record,
     checked_call,
 )
-from azext_brokerauth.errors.rendering import CREDENTIAL, in_words
+from azext_brokerauth.errors.rendering import CREDENTIAL, Host, in_words
 from azext_brokerauth.keywords import flag
 from azext_brokerauth.lifetime import InUse
 from azext_brokerauth.models import SHARED_TENANTS, Account, Token, TokenRequest, code
@@ -31,8 +31,11 @@ from azext_brokerauth.speaker import GuardedLogger
 from azext_brokerauth.tokens import Prompt, PromptWindow, Tokens, default_scope
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from azure.core.credentials import TokenRequestOptions
     from azure.identity import AuthenticationRecord
+    from typing_extensions import Unpack  # typing has it from Python 3.11 on
 
 _LOGGER = GuardedLogger(__name__)
 
@@ -70,17 +73,16 @@ class CredentialBase:
         enable_broker_on_windows: bool | None = None,
         enable_broker_on_mac: bool | None = None,
         silent_timeout: float | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[keywords.WithoutEffect],
     ) -> None:
         keywords.check_names(type(self).__name__, kwargs)
         self._recorded: Account | None = None
         if authentication_record is not None:
             self._recorded = account_of(authentication_record)
             client_id, authority = self._recorded.client_id, self._recorded.authority
-            tenant_id = tenant_id or authentication_record.tenant_id
         self._account = self._recorded
         arguments = {
-            "tenant_id": tenant_id,
+            "tenant_id": authentication_record.tenant_id if authentication_record and not tenant_id else tenant_id,
             "client_id": client_id,
             "authority": authority or os.environ.get("AZURE_AUTHORITY_HOST", "").strip() or None,
             "login_hint": login_hint,
@@ -93,7 +95,7 @@ class CredentialBase:
             "enable_broker_on_mac": enable_broker_on_mac,
             "silent_timeout": silent_timeout,
         }
-        self._labels = {"prompt_timeout": "timeout"} | _labels_of(self._account, authority)
+        self._labels = {"prompt_timeout": "timeout"} | _labels_of(authentication_record, tenant_id, authority)
         self._arguments = _checked(arguments, self._labels)
         self._disable_interactive_fallback = flag("disable_interactive_fallback", disable_interactive_fallback)
         quiet = flag("disable_automatic_authentication", disable_automatic_authentication)
@@ -135,7 +137,7 @@ class CredentialBase:
     def _opened(self) -> Tokens | None:
         return self._in_use.tokens if self._in_use else None
 
-    def _request(self, chosen: settings.Settings, asked: Asked) -> TokenRequest:
+    def _request(self, chosen: settings.Settings, asked: Asked, prompt: Prompt) -> TokenRequest:
         """One request, from the arguments of the methods that azure-core names.
 
         :raises ~azext_brokerauth.errors.BrokerAuthError: it must not or cannot be asked.
@@ -148,15 +150,16 @@ class CredentialBase:
         return TokenRequest(
             asked.scopes or (default_scope(target),),
             target,
-            whose=self._whose(chosen),
+            whose=self._whose(chosen, prompt),
             claims=asked.claims,
             enable_cae=asked.enable_cae,
             pop=asked.pop,
         )
 
-    def _whose(self, chosen: settings.Settings) -> Account | str:
-        """The account in use; nobody where the policy came to enforce another one since it answered."""
-        account = self._account
+    def _whose(self, chosen: settings.Settings, prompt: Prompt) -> Account | str:
+        """The account in use; nobody where the policy came to enforce another one since it answered, and where a person
+        is to choose it anew."""
+        account = self._recorded if prompt.shows_picker else self._account
         if account is None or (account is not self._recorded and not policy.allows_account(chosen, account.username)):
             return ""
         return account
@@ -195,9 +198,9 @@ class CredentialBase:
 
         name = type(self).__name__
         if isinstance(error, errors.BrokerAuthError):
-            message = f"{name}: {error} {in_words(error.remedies, CREDENTIAL)}".rstrip()
+            message = f"{str(error).removesuffix('.')}. {in_words(error.remedies, self._host())}".rstrip()
         else:
-            message = f"{name}: an unexpected {type(error).__name__}: {redact(str(error), personal=False)}"
+            message = f"An unexpected {type(error).__name__}: {redact(str(error), personal=False)}"
         level, translated = logging.WARNING, ClientAuthenticationError(message=message)
         if isinstance(error, errors.InteractionRequiredError):
             translated = AuthenticationRequiredError(asked.scopes, message=message, claims=asked.claims or None)
@@ -209,22 +212,32 @@ class CredentialBase:
         _LOGGER.log(level, "%s.%s failed: %s", name, method, redact(message, personal=not self._support_logging))
         return translated
 
+    def _host(self) -> Host:
+        """Where remedies are read: a sign-in by command has to be the one that this credential asks for."""
+        told = {"--client-id": "client_id", "--tenant": "tenant_id", "--username": "login_hint"}
+        given = [(option, self._arguments[name]) for option, name in told.items() if self._arguments[name]]
+        if self._recorded and not self._arguments["login_hint"]:
+            given.append(("--username", self._recorded.username))
+        return replace(CREDENTIAL, sign_in=tuple(str(word) for option in given for word in option))
+
     def _insists_on_broker(self, error: errors.BrokerAuthError) -> bool:
         """Must a chain stop here, although nothing was attempted?"""
         required = self._opened is not None and self._opened.settings.require_broker
         return required and isinstance(error, errors.BrokerNotReadyError)
 
     def _authentication_prompt(self) -> Prompt:
-        """The prompt of ``authenticate``: a window, unless Windows' default account is chosen beforehand."""
+        """The prompt of ``authenticate``: a window, unless Windows' default account is chosen beforehand. Where an
+        account was named (``login_hint``, a record), it is that one or an error."""
         if self._disable_interactive_fallback:
             return Prompt.NEVER
-        return Prompt.IF_NEEDED if self._use_default_account else Prompt.SELECT_ACCOUNT
+        return Prompt.IF_NEEDED if self._use_default_account else Prompt.INSIST
 
 
-def _labels_of(account: Account | None, authority: str | None) -> dict[str, str]:
+def _labels_of(record: AuthenticationRecord | None, tenant_id: str | None, authority: str | None) -> dict[str, str]:
     """Where arguments came from that are not keywords of the same name."""
-    if account is not None:
-        return dict.fromkeys(("client_id", "authority"), "the authentication_record")
+    if record is not None:
+        names = ("client_id", "authority") if tenant_id else ("client_id", "authority", "tenant_id")
+        return dict.fromkeys(names, "the authentication_record")
     return {} if authority else {"authority": "the environment variable AZURE_AUTHORITY_HOST"}
 
 
@@ -321,20 +334,25 @@ class BrokerCredential(CredentialBase):
         claims: str | None = None,
         tenant_id: str | None = None,
         enable_cae: bool = False,
-        **kwargs: Any,
+        pop: Mapping[str, str] | None = None,
     ) -> AuthenticationRecord:
         """Have a person choose the account in a window, and use it from now on.
+
+        Where the credential names an account (``login_hint``, ``authentication_record``), the window puts it forward,
+        and any other is refused.
 
         :keyword scopes: scopes to request. Default: Azure Resource Manager's.
         :paramtype scopes: iterable[str]
         :keyword str claims: additional claims, such as :attr:`~azure.identity.AuthenticationRequiredError.claims`.
         :keyword str tenant_id: tenant to ask instead of the credential's.
         :keyword bool enable_cae: request a token for continuous access evaluation.
+        :keyword pop: what a proof-of-possession token is for, as azure-identity-broker has it; refused under WSL.
+        :paramtype pop: dict[str, str]
         :return: the account, with nothing secret in it, to make another credential from.
         :rtype: ~azure.identity.AuthenticationRecord
         :raises: as :meth:`get_token`.
         """
-        options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
+        options = {"claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae, "pop": pop}
         prompt = self._authentication_prompt()
         token = self._get("authenticate", checked_call(scopes, options), prompt, chosen_anew=True)
         return authentication_record(token.account)
@@ -348,14 +366,19 @@ class BrokerCredential(CredentialBase):
     def __enter__(self: _CredentialT) -> _CredentialT:
         return self
 
-    def __exit__(self, *args: object) -> None:
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
         self.close()
 
     def _get(self, method: str, asked: Asked, prompt: Prompt, *, chosen_anew: bool = False) -> Token:
         try:
             tokens = self._tokens()
             chosen = tokens.in_force()
-            token = tokens.get(self._request(chosen, asked), prompt, chosen=chosen)
+            token = tokens.get(self._request(chosen, asked, prompt), prompt, chosen=chosen)
             return self._finished(method, token, chosen_anew=chosen_anew)
         except Exception as error:
             raise self._translated(method, error, asked) from error

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from knack.log import get_logger
+from knack.prompting import NoTTYException, prompt_y_n
 
 from azext_brokerauth import errors, output, settings, sign_in
 from azext_brokerauth.accounts import Records
-from azext_brokerauth.errors.rendering import PLAIN
-from azext_brokerauth.models import Token, TokenRequest, own, person
+from azext_brokerauth.errors.rendering import PLAIN, in_words
+from azext_brokerauth.files import this_user
+from azext_brokerauth.machine import Kind, detect
+from azext_brokerauth.models import Account, Token, TokenRequest, own, person
 from azext_brokerauth.settings import policy
 from azext_brokerauth.sign_in import SignInOptions, account_store, opened_tokens, recorded, takes_sign_in_options
 from azext_brokerauth.tokens import Prompt, default_scope
@@ -36,22 +43,42 @@ def sign_in_without_az(options: SignInOptions) -> dict[str, Any]:
     # Without a name the sign-in starts anew: with Windows' own account, not with the one last in use here.
     with opened_tokens(chosen, store.read() if chosen.login_hint else Records()) as tokens:
         token = tokens.get(request, options.prompt)
+    sign_in.tell_who_answered(chosen, token.account)
     if token.source != "broker":
         _LOGGER.warning(
             "This sign-in by %s is not kept: it is not the broker's, and no refresh token is stored here.", token.source
         )
-        return {**output.account_facts(token.account, Records()), "source": token.source}
+        return {**output.account_facts(token.account, None), "source": token.source}
     with store.change() as change:
         change.after = change.before.with_account(token.account)
-    return {**output.account_facts(token.account, change.after), "source": token.source}
+    return {**output.account_facts(token.account, token.account), "source": token.source}
+
+
+def confirm_logout(username: str | None = None, all_accounts: bool = False) -> bool:
+    """Ask the person at the terminal, who is told whom it is about.
+
+    :raises NotSignedInError: nobody.
+    """
+    sign_in.in_force()
+    people = sign_in.names_of(sign_in.accounts_leaving(username, all_accounts))
+    try:
+        return bool(prompt_y_n(f"Sign {people} out of {sign_in.HOST.left}? Windows stays signed in."))
+    except NoTTYException:
+        _LOGGER.warning("Nobody can be asked, because this is no terminal. To sign %s out, add --yes.", people)
+        return False
 
 
 def logout(username: str | None = None, all_accounts: bool = False) -> None:
     """Sign accounts out."""
     chosen = sign_in.in_force()  # a policy that enforces another account does not keep this one from leaving
+    sign_out(chosen, sign_in.accounts_leaving(username, all_accounts))
+
+
+def sign_out(chosen: settings.Settings, accounts: Iterable[Account]) -> None:
+    """Sign these out, and leave az as it is."""
     store = account_store()
     with opened_tokens(chosen, store.read()) as tokens:
-        for account in sign_in.accounts_leaving(username, all_accounts):
+        for account in accounts:
             try:
                 tokens.sign_out(account)
             except (
@@ -69,14 +96,27 @@ def list_accounts() -> list[dict[str, Any]]:
     """Who is signed in."""
     sign_in.in_force()
     records = account_store().read()
-    return [output.account_facts(account, records) for account in records.accounts]
+    in_use = None
+    if records.accounts:
+        try:
+            in_use = recorded(records, None)
+        except errors.NotSignedInError as error:
+            _LOGGER.warning("%s %s", error, in_words(error.remedies, sign_in.HOST.words))
+    return [output.account_facts(account, in_use) for account in records.accounts]
 
 
 def show_account() -> dict[str, Any]:
-    """The account in use."""
-    sign_in.in_force()
-    records = account_store().read()
-    return output.account_facts(recorded(records, None), records)
+    """The account in use, and the keyring where the broker's runtime uses one."""
+    chosen = sign_in.in_force()
+    current = recorded(account_store().read(), None)
+    facts = output.account_facts(current, current)
+    machine = detect().kind
+    if machine not in (Kind.WSL2, Kind.LINUX):
+        return facts
+    # Other commands do not pay for it.
+    from azext_brokerauth.keyring.choice import in_use
+
+    return {**facts, **output.keyring_facts(in_use(chosen.keyring, machine, os.environ, this_user()))}
 
 
 def set_account(username: str) -> None:
@@ -87,8 +127,8 @@ def set_account(username: str) -> None:
 
 
 def list_settings() -> list[dict[str, Any]]:
-    """The settings in force."""
-    return output.settings_facts(settings.load())
+    """The settings as they stand, whether they can be used or not."""
+    return output.settings_facts(settings.survey())
 
 
 def get_access_token(
@@ -97,9 +137,10 @@ def get_access_token(
     tenant: str | None = None,
     username: str | None = None,
     claims_challenge: str | None = None,
+    resource_type: str | None = None,
 ) -> dict[str, Any]:
     """A token, silently."""
-    return output.access_token(_token(resource, scopes, tenant, username, claims_challenge))
+    return output.access_token(_token(resource, scopes, tenant, username, claims_challenge, resource_type))
 
 
 def inspect_token(
@@ -108,9 +149,10 @@ def inspect_token(
     tenant: str | None = None,
     username: str | None = None,
     claims_challenge: str | None = None,
+    resource_type: str | None = None,
 ) -> dict[str, Any]:
     """What a token says, and never the token."""
-    return output.token_facts(_token(resource, scopes, tenant, username, claims_challenge))
+    return output.token_facts(_token(resource, scopes, tenant, username, claims_challenge, resource_type))
 
 
 def check_health(online: bool = False, bundle: str | None = None, with_names: bool = False) -> dict[str, Any]:
@@ -121,22 +163,54 @@ def check_health(online: bool = False, bundle: str | None = None, with_names: bo
     return report.for_command(online, bundle, with_names, PLAIN)
 
 
+def repair(dry_run: bool = False, yes: bool = False) -> dict[str, Any]:
+    """What was repaired, and what is left."""
+    from azext_brokerauth.health import repair as repairs
+
+    return repairs.for_command(PLAIN, confirmed if not yes else lambda _: True, dry_run)
+
+
+def confirmed(question: str) -> bool:
+    """Does the person at the terminal say yes? It is asked on standard error.
+
+    :raises InvalidInputError: there is no terminal to ask at.
+    """
+    from knack.prompting import NoTTYException, prompt_y_n
+
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            return bool(prompt_y_n(question))
+    except EOFError:
+        return False
+    except NoTTYException:
+        raise errors.InvalidInputError(
+            "repair asks before it runs anything, and there is no terminal to ask at.",
+            remedies=person("Add --yes to run all commands, or --dry-run to list them."),
+        ) from None
+
+
 def _token(
     resource: str | None,
     scopes: list[str] | None,
     tenant: str | None,
     username: str | None,
     claims_challenge: str | None,
+    resource_type: str | None,
 ) -> Token:
-    if resource and scopes:
+    ways = {"--resource": resource, "--resource-type": resource_type, "--scope": scopes}
+    given = [option for option, value in ways.items() if value]
+    if len(given) > 1:
         raise errors.InvalidInputError(
-            "--resource and --scope both say what the token is for.", remedies=person("Leave one out.")
+            f"{' and '.join(given)} each say what the token is for.", remedies=person("Leave one out.")
         )
     named = [f"{resource}/.default"] if resource else scopes
     sign_in.check_scopes(named or (), "--resource" if resource else "--scope")
     chosen = sign_in.in_force(username, tenant)
-    account = recorded(account_store().read(), chosen.login_hint)
-    target = replace(account.target, tenant=chosen.tenant_id) if tenant else account.target
+    account = recorded(account_store().read(), username, chosen.login_hint)
+    named_tenant = chosen.tenant_id if tenant else account.tenant if username else sign_in.HOST.tenant(account)
+    target = replace(account.target, tenant=named_tenant)
+    if resource_type:
+        named = [f"{sign_in.HOST.resource(resource_type, target)}/.default"]
     # A sign-in may be older than the policy.
     again = own("login", "--username", account.username)
     policy.check_target(chosen, target, f"of {account.username}'s sign-in", again)

@@ -105,6 +105,14 @@ class Directory:
             raise UnfitFileError(self.path / name, f"it is longer than {longest} bytes")
         return content
 
+    def look(self, name: str) -> os.stat_result:
+        """What the file system says of a file, or of the link that is there instead.
+
+        :raises FileNotFoundError: there is none.
+        """
+        where, at = self._at(name)
+        return os.stat(where, follow_symlinks=False, **at)
+
     @contextmanager
     def lock_file(self, name: str) -> Iterator[BinaryIO]:
         """A file to lock, which is made where there is none.

@@ -9,32 +9,55 @@ import importlib.util
 import numbers
 import operator
 from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
 
 from azext_brokerauth.settings import Settings
 
-NO_EFFECT = frozenset(
-    [
+WithoutEffect = TypedDict(  # noqa: UP013  (the names are not used as attributes anywhere, as vulture would find)
+    "WithoutEffect",
+    {
         # The broker keeps its own cache, and MSAL chooses the broker's redirect URI.
-        *("cache_persistence_options", "redirect_uri"),
+        "cache_persistence_options": Any,
+        "redirect_uri": Any,
         # No HTTP is ours: azure-core's pipeline would have nothing to carry.
-        *(
-            "transport",
-            "proxies",
-            "logging_enable",
-            "user_agent",
-            "base_user_agent",
-            "headers",
-            "request_id",
-            "policies",
-        ),
-        *("connection_timeout", "read_timeout", "connection_verify", "connection_cert", "connection_data_block_size"),
-        *("retry_total", "retry_connect", "retry_read", "retry_status", "retry_backoff_factor", "retry_backoff_max"),
-        *("retry_mode", "retry_on_status_codes", "http_logging_policy", "per_call_policies", "per_retry_policies"),
-        *("custom_hook_policy", "raw_response_hook", "raw_request_hook", "network_span_namer", "tracing_attributes"),
-        *("use_env_settings", "permit_redirects", "redirect_max"),
-    ]
+        "transport": Any,
+        "proxies": Any,
+        "logging_enable": Any,
+        "user_agent": Any,
+        "base_user_agent": Any,
+        "headers": Any,
+        "request_id": Any,
+        "policies": Any,
+        "connection_timeout": Any,
+        "read_timeout": Any,
+        "connection_verify": Any,
+        "connection_cert": Any,
+        "connection_data_block_size": Any,
+        "retry_total": Any,
+        "retry_connect": Any,
+        "retry_read": Any,
+        "retry_status": Any,
+        "retry_backoff_factor": Any,
+        "retry_backoff_max": Any,
+        "retry_mode": Any,
+        "retry_on_status_codes": Any,
+        "http_logging_policy": Any,
+        "per_call_policies": Any,
+        "per_retry_policies": Any,
+        "custom_hook_policy": Any,
+        "raw_response_hook": Any,
+        "raw_request_hook": Any,
+        "network_span_namer": Any,
+        "tracing_attributes": Any,
+        "use_env_settings": Any,
+        "permit_redirects": Any,
+        "redirect_max": Any,
+    },
+    total=False,
 )
 """Keywords that are taken so that moving over from azure-identity-broker is changing an import."""
+
+NO_EFFECT = frozenset(WithoutEffect.__annotations__)
 
 _EXAMPLES = {"tenant_id": "contoso.com", "login_hint": "ada@contoso.com"}
 

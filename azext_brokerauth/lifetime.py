@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from azext_brokerauth.aside import aside
 
 if TYPE_CHECKING:
     from azext_brokerauth.tokens import Tokens
@@ -17,22 +18,6 @@ _LOGGER = logging.getLogger(__name__)
 _PATIENCE = 10.0
 """Seconds that closing waits. Ending a process takes 2.3 at most; but a signal handler that closes may have interrupted
 code that holds a lock, and that goes on only after it."""
-
-
-def aside(call: Callable[[], object]) -> threading.Thread | None:
-    """Run a function in a thread of its own: garbage is collected, and a signal handled, while the interrupted code
-    holds any lock, and the function may need it.
-
-    :returns: the thread; None where none is to be had, as at the end of the interpreter.
-    """
-    thread = threading.Thread(target=call, daemon=True, name="brokerauth-aside")
-    if sys.is_finalizing():  # it would be started, and never run
-        return None
-    try:
-        thread.start()
-    except RuntimeError:
-        return None
-    return thread
 
 
 class InUse:
@@ -72,8 +57,8 @@ class InUse:
         """
         if self.tokens is None:
             return
-        if thread := aside(self.end):
-            thread.join(patience)
+        if ended := aside(self.end):
+            ended.acquire(timeout=patience)
         else:
             self.end()
 

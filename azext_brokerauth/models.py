@@ -10,6 +10,8 @@ from azext_brokerauth.printable import is_printable
 SHARED_TENANTS = ("organizations", "common", "consumers")
 """Tenants that stand for many; the account decides which one
 (https://learn.microsoft.com/entra/identity-platform/msal-client-application-configuration#authority)."""
+PERSONAL_TENANTS = ("consumers", "9188040d-6c67-4c5b-b112-36a304b66dad")
+"""Where personal Microsoft accounts are (https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference)."""
 
 NO_DATE = 10**11
 """Epoch seconds from which on they are no date that a program can reckon with: no token expires then."""
@@ -153,6 +155,8 @@ class By(Enum):
 
 OWN = "{program}"
 """The first word of a command of ours, which each host spells in its own way."""
+CONFIG = "{config}"
+"""The first word of a command that writes az's settings file: az's own, or ours where there is no az."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,8 @@ class Remedy:
     :param text: a sentence for a person, or the words that lead to the command, such as "To see all that is missing,".
         It is a literal template: an argument stands in it as ``{--tenant}``, which a program knows as ``tenant_id``,
         and a fact by its name, such as ``{consent_url}``.
-    :param words: the command, word by word, unquoted; one of ours begins with :data:`OWN`. Empty where there is none.
+    :param words: the command, word by word, unquoted; one of ours begins with :data:`OWN`, one for
+        settings with :data:`CONFIG`. Empty where there is none.
     :param facts: what the text's other fields stand for.
     """
 
@@ -194,6 +199,11 @@ def script(line: str, text: str = "") -> Remedies:
 def own(*words: str, text: str = "") -> Remedies:
     """A command of ours."""
     return run(OWN, *words, text=text)
+
+
+def configure(*words: str, text: str = "") -> Remedies:
+    """A command for settings, such as ``set brokerauth.fallback=none``."""
+    return run(CONFIG, *words, text=text)
 
 
 def powershell(*words: str, text: str = "") -> Remedies:

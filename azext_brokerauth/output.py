@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from azext_brokerauth.printable import printable
 
 if TYPE_CHECKING:
-    from azext_brokerauth.accounts import Records
+    from azext_brokerauth.keyring.choice import Choice
     from azext_brokerauth.models import Account, Token
-    from azext_brokerauth.settings import Settings
+    from azext_brokerauth.settings import Found
 
 
 def shown(to_rows: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -32,10 +32,10 @@ def _shown_row(row: dict[str, Any]) -> dict[str, Any]:
     return {name: printable(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
 
 
-def account_facts(account: Account, records: Records) -> dict[str, Any]:
+def account_facts(account: Account, in_use: Account | None) -> dict[str, Any]:
     """An account.
 
-    :param records: which say whether it is in use.
+    :param in_use: the one in use, if any.
     """
     return {
         "username": account.username,
@@ -44,8 +44,19 @@ def account_facts(account: Account, records: Records) -> dict[str, Any]:
         "localAccountId": account.local_account_id,
         "clientId": account.client_id,
         "authority": account.authority,
-        "isCurrent": account == records.find(),
+        "isCurrent": account == in_use,
     }
+
+
+def keyring_facts(choice: Choice) -> dict[str, Any]:
+    """The keyring that the broker's runtime keeps its accounts in. The reason may quote what answered on a bus."""
+    return {"keyring": choice.kind, "keyringReason": printable(choice.reason)}
+
+
+def account_and_keyring_row(shown: dict[str, Any]) -> dict[str, Any]:
+    """An account and the keyring, in a table."""
+    keyring = {"Keyring": f"{shown['keyring']}: {shown['keyringReason']}"} if "keyring" in shown else {}
+    return {**account_row(shown), **keyring}
 
 
 def account_row(account: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +64,7 @@ def account_row(account: dict[str, Any]) -> dict[str, Any]:
     return {
         "Username": account["username"],
         "TenantId": account["tenantId"],
-        "InUse": "*" if account["isCurrent"] else "",
+        "IsCurrent": "*" if account["isCurrent"] else "",
     }
 
 
@@ -62,24 +73,42 @@ def account_rows(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [account_row(account) for account in accounts]
 
 
-def settings_facts(chosen: Settings) -> list[dict[str, Any]]:
-    """Every setting with its value and where that came from."""
+def settings_facts(found: Iterable[Found]) -> list[dict[str, Any]]:
+    """Every setting with its value, where that came from, and what is wrong with it; beside them what is no setting,
+    and a file that cannot be read."""
     return [
-        {"name": name, "value": getattr(chosen, name), "origin": origin, "isEnforced": name in chosen.enforced}
-        for name, origin in chosen.origins
+        {
+            "name": each.name or None,
+            "value": each.value,
+            "origin": each.origin,
+            "isEnforced": each.is_enforced,
+            "problem": str(each.error) if each.error else None,
+        }
+        for each in found
     ]
 
 
 def settings_rows(settings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Settings, in a table."""
+    """Settings, in a table, with a column for what is wrong where anything is."""
+    is_wrong = any(setting["problem"] for setting in settings)
     return [
         {
-            "Name": setting["name"],
-            "Value": str(setting["value"]),
+            "Name": setting["name"] or "",
+            "Value": "" if setting["value"] is None else str(setting["value"]),
             "Enforced": "*" if setting["isEnforced"] else "",
             "Origin": setting["origin"],
+            **({"Problem": setting["problem"] or ""} if is_wrong else {}),
         }
         for setting in settings
+    ]
+
+
+def repair_rows(ended: dict[str, Any]) -> list[dict[str, Any]]:
+    """What repair did, and what is left, in a table."""
+    return [
+        {"Result": result, "Check": step["check"], "Where": step["shell"], "Step": step["command"]}
+        for result in ("done", "left", "advised")
+        for step in ended[result]
     ]
 
 

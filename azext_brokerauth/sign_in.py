@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import base64
 import binascii
+import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from knack.log import get_logger
 
-from azext_brokerauth import errors, settings, spelling
+from azext_brokerauth import clouds, errors, settings, spelling
 from azext_brokerauth.accounts import AccountStore, Records
-from azext_brokerauth.errors import BrokerAuthError, InvalidInputError
+from azext_brokerauth.errors import SIGN_IN, BrokerAuthError, InvalidInputError, rendering
+from azext_brokerauth.errors.rendering import PLAIN
 from azext_brokerauth.machine import detect
-from azext_brokerauth.models import Account, own, person
+from azext_brokerauth.models import Account, BrokerFlag, Remedies, Target, TokenRequest, filled, own, person
 from azext_brokerauth.settings import NO_FALLBACK, Settings
 from azext_brokerauth.terminal import countdown
 from azext_brokerauth.tokens import Prompt, Tokens
-from azext_brokerauth.tokens.eligibility import eligibility
+from azext_brokerauth.tokens.eligibility import eligibility, why_not_for
 
 _LOGGER = get_logger(__name__)
 
@@ -61,6 +64,7 @@ class SignInOptions:
         """The settings for this sign-in.
 
         :raises InvalidInputError: two options contradict each other.
+        :raises SignInRefusedError: the broker never serves the tenant or the authority, for which az would take others.
         :raises BrokerAuthError: as :func:`in_force`.
         """
         if self.select_account and self.no_prompt:
@@ -71,9 +75,12 @@ class SignInOptions:
             raise InvalidInputError(
                 "--fallback waits for a person, and --no-prompt forbids that.", remedies=_LEAVE_ONE_OUT
             )
-        return in_force(
+        chosen = in_force(
             self.username, self.tenant, client_id=self.client_id, prompt_timeout=self.timeout, fallback=self.fallback
         )
+        if obstacle := why_not_for(TokenRequest((), chosen.target), _flag(chosen)):
+            raise obstacle
+        return chosen
 
 
 def takes_sign_in_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -102,10 +109,15 @@ def in_force(username: str | None = None, tenant: str | None = None, **arguments
     :raises SettingsError, InvalidInputError: a setting or an argument cannot be used.
     """
     chosen = settings.load({"login_hint": username, "tenant_id": tenant, **arguments}, labels=_LABELS)
+    _flag(chosen)
+    return chosen
+
+
+def _flag(chosen: Settings) -> BrokerFlag:
     found = eligibility(chosen, detect())
     if isinstance(found, BrokerAuthError):
         raise found
-    return chosen
+    return found
 
 
 def account_store() -> AccountStore:
@@ -113,36 +125,134 @@ def account_store() -> AccountStore:
     return AccountStore(settings.config_directory())
 
 
-def recorded(records: Records, username: str | None) -> Account:
-    """The account of this name, or without a name the one in use.
+def in_use_by_record(records: Records, hint: str = "") -> Account:
+    """The account in use where brokerauth is on its own: the one that the settings name, else the one last signed in or
+    chosen.
 
+    :param hint: the name that the settings have for it.
     :raises NotSignedInError: there is none.
     """
-    account = records.find(username or "")
+    if hint:
+        return recorded(records, hint)
+    account = records.find()
     if account is None:
-        who = f"{username} is not" if username else "Nobody is"
-        words = ("--username", username) if username else ()
-        raise errors.NotSignedInError(f"{who} signed in through the broker.", remedies=own("login", *words))
+        raise errors.NotSignedInError("Nobody is signed in through the broker.", remedies=SIGN_IN)
     return account
+
+
+def _in_its_cloud(kind: str, target: Target) -> str:
+    """The resource of a well-known type.
+
+    :raises InvalidInputError: the target's cloud is not known, or has none.
+    """
+    cloud = clouds.of_authority(target.authority)
+    resource = cloud.resource(kind) if cloud else ""
+    if not resource:
+        raise InvalidInputError(
+            f"Which resource {kind} is in the cloud of {target.authority} is not known.",
+            remedies=person("Name it with --resource."),
+        )
+    return resource
+
+
+@dataclass
+class Host:
+    """What only the host of the commands can tell; az gives its own answers when it loads them.
+
+    :param words: how remedies are put there.
+    :param left: what a sign-out is a sign-out of.
+    :param in_use: gives the account in use, of those recorded, and takes the name that the settings have for it; raises
+        ``NotSignedInError`` where there is none.
+    :param tenant: gives the tenant in which the account in use is used.
+    :param resource: gives the address of a well-known resource, by az's name for its type, in a target's cloud.
+    """
+
+    words: rendering.Host = PLAIN
+    left: str = "brokerauth"
+    in_use: Callable[[Records, str], Account] = in_use_by_record
+    tenant: Callable[[Account], str] = attrgetter("tenant")
+    resource: Callable[[str, Target], str] = _in_its_cloud
+
+
+HOST = Host()
+"""That of this process."""
+
+
+def recorded(records: Records, username: str | None, hint: str = "") -> Account:
+    """The account of this name, or without a name the one in use.
+
+    :param hint: the name that the settings have for it.
+    :raises NotSignedInError: there is none.
+    """
+    if not username:
+        return HOST.in_use(records, hint)
+    account = records.find(username)
+    if account is None:
+        raise errors.NotSignedInError(
+            f"{username} is not signed in through the broker.",
+            remedies=_meant(records, username) or own("login", "--username", username),
+        )
+    return account
+
+
+def _meant(records: Records, username: str) -> Remedies:
+    """Whom a name that nobody has was probably to be: a part of theirs, or with a typing error."""
+    names = {_before_at(account.username): account.username for account in records.accounts}
+    close = difflib.get_close_matches(_before_at(username), names, 1, 0.7)
+    return filled(person("Did you mean {account}?"), account=names[close[0]]) if close else ()
+
+
+def _before_at(username: str) -> str:
+    return username.lower().partition("@")[0]
 
 
 def accounts_leaving(username: str | None, all_accounts: bool) -> list[Account]:
     """Whom a sign-out is about.
 
-    :raises NotSignedInError: nobody.
+    :raises NotSignedInError: nobody. az's own sign-out fails too where nobody is signed in; whoever wants to leave is
+        not told to sign in.
     """
     records = account_store().read()
-    return list(records.accounts) if all_accounts else [recorded(records, username)]
+    if not records.accounts:
+        raise errors.NotSignedInError("Nobody is signed in through the broker, so nobody was signed out.")
+    if all_accounts:
+        return list(records.accounts)
+    try:
+        return [recorded(records, username)]
+    except errors.NotSignedInError as error:
+        who = filled(
+            person("Name one of these with {--username}, or all of them with --all: {accounts}."),
+            accounts=names_of(records.accounts),
+        )
+        meant = _meant(records, username) if username else ()
+        raise errors.NotSignedInError(error.message, remedies=meant or who) from error
+
+
+def names_of(accounts: Iterable[Account]) -> str:
+    """Their user names, each once, as they stand in a sentence."""
+    *others, last = dict.fromkeys(account.username for account in accounts)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def tell_who_answered(chosen: Settings, account: Account) -> None:
+    """Warn if another account was picked than the one that was named: the window has the last word, since it was asked
+    for."""
+    named = chosen.login_hint
+    if named and account.username.lower() != named.lower():
+        _LOGGER.warning(
+            "%s was chosen in the window and is signed in; %s (%s) was asked for.",
+            *(account.username, named, chosen.origin("login_hint")),
+        )
 
 
 @contextmanager
 def opened_tokens(chosen: Settings, records: Records) -> Iterator[Tokens]:
     """What gets tokens for one command, which tells a person at the terminal what they wait for."""
-    tell = countdown.tell if countdown.on_terminal() else None
+    tell = countdown.for_terminal()
 
     def notify(text: str) -> None:
         if tell:
-            tell(None)
+            tell(None, 0)
         _LOGGER.warning(text)
 
     tokens = Tokens(chosen, records=lambda: records, waiting=tell, notify=notify)
@@ -151,7 +261,7 @@ def opened_tokens(chosen: Settings, records: Records) -> Iterator[Tokens]:
     finally:
         tokens.close()
         if tell:
-            tell(None)  # a signal may leave no time for the thread that would
+            tell(None, 0)  # a signal may leave no time for the thread that would
 
 
 def claims_text(challenge: str | None) -> str:

@@ -76,6 +76,14 @@ class Speaker:
 SPEAKER = Speaker()
 
 
+def show_steps() -> None:
+    """Have the steps of getting a token shown with ``--verbose``: knack and az show of it only what commands say."""
+    ours = logging.getLogger(__name__.partition(".")[0])
+    for handler in logging.getLogger("cli").handlers:
+        if handler.level == logging.INFO and handler not in ours.handlers:
+            ours.addHandler(handler)
+
+
 class Logger:
     """Logs as :class:`logging.Logger` does, but lets the handlers be called by the speaker.
 
@@ -92,6 +100,10 @@ class Logger:
     def debug(self, message: str, *arguments: object) -> None:
         """Log at level DEBUG."""
         self.log(logging.DEBUG, message, *arguments)
+
+    def info(self, message: str, *arguments: object) -> None:
+        """Log at level INFO."""
+        self.log(logging.INFO, message, *arguments)
 
     def warning(self, message: str, *arguments: object) -> None:
         """Log at level WARNING."""
@@ -114,10 +126,6 @@ class GuardedLogger(Logger):
     say in its turn is not said."""
 
     _saying = threading.local()
-
-    def info(self, message: str, *arguments: object) -> None:
-        """Log at level INFO."""
-        self.log(logging.INFO, message, *arguments)
 
     def log(self, level: int, message: str, *arguments: object) -> None:
         """Log at a level of :mod:`logging`."""

@@ -40,6 +40,9 @@ METHODS = ("ping", "getAccounts", "acquireTokenSilently", "acquireTokenInteracti
 
 MACHINES = ("wsl2", "wsl1", "docker-on-wsl", "custom-kernel", "native-linux", "not-wsl")
 
+DAEMONS = ("installed", "absent", "hangs", "deaf", "dies", "nonsense")
+"""What a daemon can do: `testbed/linux/broken_daemon.py` explains all but the first two."""
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -52,7 +55,14 @@ class Scenario:
     interop: bool = True
     """Can Windows programs be started? wslinfo and the proxy need it."""
     keyring: str = "unlocked"
-    """`unlocked`, `locked` or `none` (no Secret Service on the session bus)."""
+    """The session's: `unlocked`, `locked`, `none` (no Secret Service on the session bus), `hung` (there is one, which
+    answers nobody), `hung-bus` (the bus itself answers nobody) or `no-bus`."""
+    dbus_daemon: str = "installed"
+    """The program `dbus-daemon`, as who starts another one than the session's finds it: one of DAEMONS."""
+    keyring_daemon: str = "installed"
+    """`gnome-keyring-daemon`, likewise."""
+    kernel_keyring: str = "there"
+    """`there`, or `refused`: the kernel answers EPERM to whoever asks for a key, as in a container."""
     runtime_package: str = "installed"
     """`installed`, `absent` (pymsalruntime not installed) or `broken` (a shared library it needs is missing)."""
     stdout_noise: bool = False
@@ -97,6 +107,8 @@ def _every(behaviour: str) -> dict[str, Any]:
         m: behaviour for m in ("acquireTokenSilently", "acquireTokenInteractively", "signOutSilently", "getAccounts")
     }
 
+
+_BESIDES = "no Secret Service on the session bus, and such a daemon is of no use to whoever starts one"
 
 SCENARIOS: dict[str, Scenario] = {
     "default": Scenario("a healthy WSL 2 machine; Windows is signed in and answers silently"),
@@ -186,6 +198,22 @@ SCENARIOS: dict[str, Scenario] = {
     "no-interop": Scenario("Windows programs cannot be started", interop=False),
     "no-keyring": Scenario("no Secret Service on the session bus", keyring="none"),
     "locked-keyring": Scenario("the keyring exists and is locked", keyring="locked"),
+    "no-session-bus": Scenario("the session has no bus, and so no keyring", keyring="no-bus"),
+    "hung-keyring": Scenario("the session's keyring answers nobody", keyring="hung"),
+    "hung-session-bus": Scenario("the session's bus answers nobody", keyring="hung-bus"),
+    "no-keyring-packages": Scenario(
+        "neither dbus-daemon nor gnome-keyring-daemon is installed",
+        keyring="no-bus",
+        dbus_daemon="absent",
+        keyring_daemon="absent",
+    ),
+    "no-kernel-keyring": Scenario(
+        "no Secret Service on the session bus, and the kernel refuses to keep keys",
+        keyring="none",
+        kernel_keyring="refused",
+    ),
+    **{f"dbus-daemon-{does}": Scenario(_BESIDES, keyring="none", dbus_daemon=does) for does in DAEMONS[2:]},
+    **{f"keyring-daemon-{does}": Scenario(_BESIDES, keyring="none", keyring_daemon=does) for does in DAEMONS[2:]},
     "missing-library": Scenario(
         "a shared library that the runtime needs is missing (real only)", runtime_package="broken"
     ),
@@ -242,7 +270,10 @@ def from_json(fields: Mapping[str, Any]) -> Scenario:
 
 _ALLOWED = {
     "machine": MACHINES,
-    "keyring": ("unlocked", "locked", "none"),
+    "keyring": ("unlocked", "locked", "none", "hung", "hung-bus", "no-bus"),
+    "dbus_daemon": DAEMONS,
+    "keyring_daemon": DAEMONS,
+    "kernel_keyring": ("there", "refused"),
     "runtime_package": ("installed", "absent", "broken"),
     "cloud": ("up", "unreachable", "expired-certificate"),
     "trust": ("everywhere", "system-store", "bundle"),

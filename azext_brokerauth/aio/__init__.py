@@ -6,18 +6,20 @@ import asyncio
 import contextlib
 import contextvars
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from azure.core.credentials import AccessToken, AccessTokenInfo
 
+from azext_brokerauth.aside import aside
 from azext_brokerauth.azure_core import Asked, access_token, access_token_info, authentication_record, checked_call
 from azext_brokerauth.credential import CredentialBase
-from azext_brokerauth.lifetime import aside
 from azext_brokerauth.models import Token
 from azext_brokerauth.tokens import Prompt
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from azure.core.credentials import TokenRequestOptions
     from azure.identity import AuthenticationRecord
 
@@ -81,20 +83,25 @@ class BrokerCredential(CredentialBase):
         claims: str | None = None,
         tenant_id: str | None = None,
         enable_cae: bool = False,
-        **kwargs: Any,
+        pop: Mapping[str, str] | None = None,
     ) -> AuthenticationRecord:
         """Have a person choose the account in a window, and use it from now on.
+
+        Where the credential names an account (``login_hint``, ``authentication_record``), the window puts it forward,
+        and any other is refused.
 
         :keyword scopes: scopes to request. Default: Azure Resource Manager's.
         :paramtype scopes: iterable[str]
         :keyword str claims: additional claims, such as :attr:`~azure.identity.AuthenticationRequiredError.claims`.
         :keyword str tenant_id: tenant to ask instead of the credential's.
         :keyword bool enable_cae: request a token for continuous access evaluation.
+        :keyword pop: what a proof-of-possession token is for, as azure-identity-broker has it; refused under WSL.
+        :paramtype pop: dict[str, str]
         :return: the account, with nothing secret in it, to make another credential from.
         :rtype: ~azure.identity.AuthenticationRecord
         :raises: as :meth:`get_token`.
         """
-        options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
+        options = {"claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae, "pop": pop}
         prompt = self._authentication_prompt()
         token = await self._get("authenticate", checked_call(scopes, options), prompt, chosen_anew=True)
         return authentication_record(token.account)
@@ -108,14 +115,19 @@ class BrokerCredential(CredentialBase):
     async def __aenter__(self: _CredentialT) -> _CredentialT:
         return self
 
-    async def __aexit__(self, *args: object) -> None:
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
         await self.close()
 
     async def _get(self, method: str, asked: Asked, prompt: Prompt, *, chosen_anew: bool = False) -> Token:
         try:
             tokens = self._tokens()
             chosen = tokens.in_force()
-            future = tokens.begin(self._request(chosen, asked), prompt, chosen=chosen)
+            future = tokens.begin(self._request(chosen, asked, prompt), prompt, chosen=chosen)
             try:
                 token = future.result() if future.done() else await asyncio.wrap_future(future)
             except BaseException:  # CancelledError, Ctrl-C

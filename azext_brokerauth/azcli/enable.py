@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from knack.log import get_logger
+from knack.prompting import prompt_y_n
 
-from azext_brokerauth import errors, files, sign_in
-from azext_brokerauth.azcli import launcher
+from azext_brokerauth import errors, files, settings, sign_in
+from azext_brokerauth.azcli import launcher, start_file
+from azext_brokerauth.azcli.start_file import StartFile
 from azext_brokerauth.models import own, person
 
 _LOGGER = get_logger(__name__)
@@ -21,9 +23,13 @@ _MARK = "# Made by: az brokerauth enable-az. Removed by: az brokerauth disable-a
 _DIRECTORY = "~/.local/bin"
 
 
-def enable_az(directory: str | None = None) -> dict[str, Any]:
-    """Put an ``az`` into a directory of PATH that runs the launcher."""
-    _check_allowed("enable-az")
+def enable_az(directory: str | None = None, yes: bool = False) -> dict[str, Any]:
+    """Put an ``az`` into a directory of PATH that runs the launcher, and see that new terminals find it first.
+
+    :param yes: add the line to the shell's start file without asking.
+    """
+    # Not only under WSL: an image for it is made elsewhere, and the launcher looks where it is each time.
+    _check_allowed("enable-az", settings.load())
     path = _path(directory)
     if os.path.lexists(path) and not _is_ours(path):
         raise errors.InvalidInputError(
@@ -38,22 +44,69 @@ def enable_az(directory: str | None = None) -> dict[str, Any]:
         raise errors.SettingsError(
             f"{path} cannot be written: {error.strerror}.", remedies=person("Name another.")
         ) from error
+    return {
+        "path": str(path),
+        "python": sys.executable,
+        "extension": launcher.EXTENSION,
+        "insteadOf": stock,
+        "startFile": _have_it_found(path, yes),
+    }
+
+
+def _have_it_found(path: Path, yes: bool) -> str | None:
+    """See that a new terminal finds our az first, as far as the person wants it.
+
+    :returns: the start file that has the line for it; None where none has.
+    """
     found = shutil.which("az")
-    if found is None or not _is_ours(Path(found)):
-        _LOGGER.warning(
-            "%s is not found before %s. Put it first, then open a new shell: export PATH=%s:$PATH",
-            path,
-            found or "any other az",
-            shlex.quote(str(path.parent)),
-        )
-    return {"path": str(path), "python": sys.executable, "extension": launcher.EXTENSION, "insteadOf": stock}
+    is_first = found is not None and _is_ours(Path(found))
+    start = start_file.of_shell(os.environ.get("SHELL", ""), path.parent, os.environ)
+    if start is None:
+        if not is_first:
+            _LOGGER.warning(
+                "New terminals find %s first. Put %s first in PATH, in the file that your shell reads when it starts.",
+                found or "no az at all",
+                path.parent,
+            )
+        return None
+    try:
+        if not start.is_there():
+            if is_first or not (yes or _agreed(start)):
+                if not is_first:
+                    _tell_to_add(start)
+                return None
+            start.add()
+        if not is_first:
+            _LOGGER.warning("New terminals run %s. In this one, run once: %s", path, start.statement)
+        return str(start.path)
+    except OSError as error:
+        if not is_first:
+            _LOGGER.warning("%s was not changed: %s.", start.path, error.strerror)
+            _tell_to_add(start)
+        return None
+
+
+def _agreed(start: StartFile) -> bool:
+    """Ask, where there is somebody to ask and the question is no part of the output."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    question = f"New terminals find this az first with one line in {start.path}:\n  {start.statement}\nAdd it?"
+    return bool(prompt_y_n(question))
+
+
+def _tell_to_add(start: StartFile) -> None:
+    _LOGGER.warning(
+        "New terminals still run the other az. Add this line to %s, or run az brokerauth enable-az --yes: %s",
+        start.path,
+        start.statement,
+    )
 
 
 def disable_az(directory: str | None = None) -> dict[str, Any]:
-    """Remove the ``az`` that :func:`enable_az` made."""
+    """Remove the ``az`` that :func:`enable_az` made, and the line in the shell's start file."""
     path = _path(directory)
     if not os.path.lexists(path):
-        return {"path": str(path), "removed": False}
+        return {"path": str(path), "removed": False, "startFiles": _take_lines_back(path)}
     if not _is_ours(path):
         raise errors.InvalidInputError(f"{path} was not made by az brokerauth enable-az. Nothing was changed.")
     try:
@@ -61,12 +114,24 @@ def disable_az(directory: str | None = None) -> dict[str, Any]:
             where.remove(path.name)
     except OSError as error:
         raise errors.SettingsError(f"{path} cannot be removed: {error.strerror}.") from error
-    return {"path": str(path), "removed": True}
+    return {"path": str(path), "removed": True, "startFiles": _take_lines_back(path)}
+
+
+def _take_lines_back(path: Path) -> list[str]:
+    """The start files from which our line was taken."""
+    changed = []
+    for start in start_file.of_all_shells(path.parent, os.environ):
+        try:
+            if start.remove():
+                changed.append(str(start.path))
+        except OSError as error:
+            _LOGGER.debug("%s was not looked at: %s", start.path, error.strerror)
+    return changed
 
 
 def execute(arguments: list[str]) -> None:
     """Become the launcher, with the arguments as they were typed: az has expanded ``@file`` in its own by now."""
-    _check_allowed("exec")
+    _check_allowed("exec", sign_in.in_force())
     typed = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else arguments
     if typed[:1] != ["az"]:
         raise errors.InvalidInputError(
@@ -77,12 +142,11 @@ def execute(arguments: list[str]) -> None:
     os.execv(sys.executable, [*launcher.command_line(), *typed[1:]])  # noqa: S606
 
 
-def _check_allowed(command: str) -> None:
+def _check_allowed(command: str, chosen: settings.Settings) -> None:
     """Raise if the launcher must not be used: both commands lead to it, and so one setting is for both.
 
     :raises BrokerOffError: it is named.
     """
-    chosen = sign_in.in_force()
     if not chosen.allow_exec:
         raise errors.BrokerOffError(f"{command} is switched off: {chosen.origin('allow_exec')} is false.")
 

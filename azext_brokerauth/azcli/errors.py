@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+import functools
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from azure.cli.core import azclierror
 
@@ -28,3 +30,16 @@ def raise_as_az_error(error: Exception) -> NoReturn:
     if not isinstance(error, BrokerAuthError):
         raise error
     raise az_error(error) from error
+
+
+def raising_az_errors(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, for az to call where its exception handler is not."""
+
+    @functools.wraps(function)
+    def translated(*arguments: Any, **more: Any) -> Any:
+        try:
+            return function(*arguments, **more)
+        except BrokerAuthError as error:
+            raise_as_az_error(error)
+
+    return translated

@@ -326,9 +326,11 @@ def _made(make: Callable[..., Any], client_id: str, options: Mapping[str, Any]) 
         return make(client_id, **options)
     except Exception as error:
         cache = options.get("token_cache")
-        if SIGNING_IN.get() is None and not (cache and _has_brokered(cache)):
+        sign_in = SIGNING_IN.get()
+        if sign_in is None and not (cache and _has_brokered(cache)):
             raise
-        trouble = network.authority_error(error, str(options.get("authority") or ""), client_id)
+        chosen = sign_in.settings if sign_in else None
+        trouble = network.authority_error(error, str(options.get("authority") or ""), client_id, chosen)
         if trouble is None:
             raise
         raise az_error(trouble) from error
@@ -347,7 +349,7 @@ def tokens_in_force() -> Tokens:
 @functools.cache
 def tokens_with(chosen: Settings) -> Tokens:
     """One broker process serves all of az's applications, of which it makes one for each tenant."""
-    tell = countdown.tell if countdown.on_terminal() else None
+    tell = countdown.for_terminal()
     return Tokens(chosen, waiting=tell, falls_back=False)  # az's own MSAL falls back, so that az keeps the sign-in
 
 

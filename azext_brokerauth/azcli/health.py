@@ -1,4 +1,4 @@
-"""``az brokerauth check-health``: as without az, with az's token cache read by az's own functions."""
+"""``az brokerauth check-health``: and ``repair``: as without az, with az's token cache read by az's own functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 from azure.cli.core.auth import persistence
 from azure.cli.core.util import should_encrypt_token_cache
 
+from azext_brokerauth.custom import confirmed
 from azext_brokerauth.errors.rendering import AZ
+from azext_brokerauth.health import repair as repairs
 from azext_brokerauth.health import report
 from azext_brokerauth.health.az_cache import CachedSignIn, UnreadableCacheError, read_text
 
@@ -18,6 +20,12 @@ from azext_brokerauth.health.az_cache import CachedSignIn, UnreadableCacheError,
 def check_health(cmd: Any, online: bool = False, bundle: str | None = None, with_names: bool = False) -> dict[str, Any]:
     """The report of every condition that brokered sign-in needs, az's own cache included."""
     return report.for_command(online, bundle, with_names, AZ, partial(_read_cache, cmd.cli_ctx))
+
+
+def repair(cmd: Any, dry_run: bool = False, yes: bool = False) -> dict[str, Any]:
+    """What was repaired, and what is left."""
+    ask = (lambda _: True) if yes else confirmed
+    return repairs.for_command(AZ, ask, dry_run, partial(_read_cache, cmd.cli_ctx))
 
 
 def _read_cache(cli_ctx: Any) -> Sequence[CachedSignIn]:

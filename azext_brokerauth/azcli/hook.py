@@ -73,6 +73,11 @@ class Hook:
         except Exception as error:  # noqa: BLE001  (az must go on without us)
             self._step_aside(error)
 
+    @property
+    def stands_aside(self) -> bool:
+        """Is it known that az is left as it is? Of an az that has changed, only :meth:`attach` knows."""
+        return bool(self._why_not)
+
     def attach(self) -> str:
         """Install if undecided; return why not.
 

@@ -11,19 +11,25 @@ from azext_brokerauth.errors.lookup import from_trouble
 from azext_brokerauth.errors.network import network_reason, network_trouble
 from azext_brokerauth.errors.troubles import Trouble
 from azext_brokerauth.models import Target
+from azext_brokerauth.settings import Settings
 
 
-def authority_error(error: Exception, authority: str, client_id: str) -> BrokerAuthError | None:
+def authority_error(
+    error: Exception, authority: str, client_id: str, chosen: Settings | None = None
+) -> BrokerAuthError | None:
     """The error that explains why MSAL's application could not be made; None when it is no matter of the authority.
 
     :param authority: the authority's URL, with the tenant.
+    :param chosen: the settings of the sign-in that runs; None where none does.
     """
     parts = urlsplit(authority)
     target = Target(client_id, parts.hostname or "", parts.path.strip("/") or "organizations")
     if _is_of_requests(error):
         return _unreachable(error, target)
     # MSAL's word for a tenant or an authority that does not exist.
-    return from_trouble(Trouble.AUTHORITY, str(error), "", target) if isinstance(error, ValueError) else None
+    if not isinstance(error, ValueError):
+        return None
+    return from_trouble(Trouble.AUTHORITY, str(error), "", target, named=chosen.named(target) if chosen else None)
 
 
 @contextmanager

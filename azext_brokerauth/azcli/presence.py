@@ -11,9 +11,12 @@ from azext_brokerauth.azcli.az_accounts import is_signed_in
 from azext_brokerauth.models import Account
 
 
-def is_in_cache(cli_ctx: Any, account: Account) -> bool:
-    """Has az's token cache the account?"""
-    return is_signed_in(_cache(cli_ctx), account.authority, account.home_account_id)
+def is_in_cache(cli_ctx: Any, account: Account, *, brokered: bool = False) -> bool:
+    """Has az's token cache the account?
+
+    :keyword brokered: and does it hold because of a broker sign-in?
+    """
+    return is_signed_in(_cache(cli_ctx), account.authority, account.home_account_id, brokered=brokered)
 
 
 def sign_out(cli_ctx: Any, account: Account, *, is_ours: bool) -> None:

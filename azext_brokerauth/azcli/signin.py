@@ -14,11 +14,11 @@ from knack.log import get_logger
 from knack.util import CLIError
 
 from azext_brokerauth import custom, errors, output, settings, sign_in
-from azext_brokerauth.accounts import Records
 from azext_brokerauth.azcli import network, presence
 from azext_brokerauth.azcli.az_accounts import to_account
 from azext_brokerauth.azcli.facade import SIGNING_IN, SignIn
 from azext_brokerauth.azcli.hook import HOOK
+from azext_brokerauth.azcli.in_use import note_last_used
 from azext_brokerauth.models import SHARED_TENANTS, Token, own, run
 from azext_brokerauth.sign_in import SignInOptions, takes_sign_in_options
 from azext_brokerauth.tokens.renewal import MANDATORY
@@ -48,6 +48,9 @@ def login(
 
     _check_cache(cmd.cli_ctx)
     claims = sign_in.claims_text(options.claims_challenge)
+    if sign_in.account_store().read().signed_in_to_az:
+        with sign_in.account_store().change() as change:  # whoever signs in may take subscriptions over
+            change.after = note_last_used(cmd.cli_ctx, change.before)
     wanted = SimpleNamespace(tenant=None if chosen.tenant_id in SHARED_TENANTS else chosen.tenant_id)
     reached = network.explained(chosen.target, cmd.cli_ctx.cloud.endpoints.resource_manager)
     with reached, _signing_in(cmd.cli_ctx, SignIn(chosen, options.prompt)) as signing_in:
@@ -68,11 +71,8 @@ def login(
         raise errors.BrokerFailedError(
             "az did not ask the broker for a token.", remedies=run("az", "login", text="To sign in without it,")
         )
-    with sign_in.account_store().change() as change:
-        if kept := presence.is_in_cache(cmd.cli_ctx, token.account):
-            change.after = change.before.with_account(token.account).with_az(token.account)
-    if not kept:
-        raise _signed_out_meanwhile(cmd.cli_ctx, token)
+    _record(cmd.cli_ctx, token)
+    sign_in.tell_who_answered(chosen, token.account)
     if signing_in.replaced_browser:
         _LOGGER.warning(
             "The earlier sign-in of %s by browser was removed from az: its refresh token would have been used instead"
@@ -83,7 +83,21 @@ def login(
     if subscriptions is None:  # az's picker has shown them
         profile = _profile.Profile(cli_ctx=cmd.cli_ctx)
         subscriptions = [s for s in profile.load_cached_subscriptions() if s["user"]["name"] == token.account.username]
-    return {**output.account_facts(token.account, change.after), "source": token.source, "subscriptions": subscriptions}
+    facts = output.account_facts(token.account, token.account)
+    return {**facts, "source": token.source, "subscriptions": subscriptions}
+
+
+def _record(cli_ctx: Any, token: Token) -> None:
+    """Write down who has signed in.
+
+    :raises SignInCanceledError: the person was signed out meanwhile.
+    """
+    with sign_in.account_store().change() as change:
+        if kept := presence.is_in_cache(cli_ctx, token.account):
+            signed_in = change.before.with_account(token.account).with_az(token.account)
+            change.after = note_last_used(cli_ctx, signed_in)
+    if not kept:
+        raise _signed_out_meanwhile(cli_ctx, token)
 
 
 def _fell_back(
@@ -91,17 +105,19 @@ def _fell_back(
 ) -> dict[str, Any]:
     """What is told of a sign-in that is az's own, and none of the broker's."""
     account = to_account(known, chosen.client_id, known["environment"])
+    sign_in.tell_who_answered(chosen, account)
     if subscriptions is None:  # az's picker has shown them
         cached = _profile.Profile(cli_ctx=cmd.cli_ctx).load_cached_subscriptions()
         subscriptions = [s for s in cached if s["user"]["name"] == account.username]
-    return {**output.account_facts(account, Records()), "source": chosen.fallback, "subscriptions": subscriptions}
+    return {**output.account_facts(account, None), "source": chosen.fallback, "subscriptions": subscriptions}
 
 
 def logout(cmd: Any, username: str | None = None, all_accounts: bool = False) -> None:
     """Sign accounts out, of az too."""
+    chosen = sign_in.in_force()  # a policy that enforces another account does not keep this one from leaving
     leaving = sign_in.accounts_leaving(username, all_accounts)
     ours = sign_in.account_store().read().signed_in_to_az
-    custom.logout(username, all_accounts)
+    custom.sign_out(chosen, leaving)
     for account in leaving:
         # A sign-in that ends at the same time comes before all of this, or after.
         with sign_in.account_store().change() as change:

@@ -12,6 +12,7 @@ from knack.util import CLIError
 from azext_brokerauth.azcli.az_accounts import is_brokered
 from azext_brokerauth.azcli.hook import HOOK
 from azext_brokerauth.errors import SIGN_IN, NotSignedInError
+from azext_brokerauth.models import run
 
 
 def show_broker(cmd: Any) -> dict[str, Any]:
@@ -20,7 +21,12 @@ def show_broker(cmd: Any) -> dict[str, Any]:
     try:
         account = profile.get_subscription()
     except CLIError as error:
-        raise NotSignedInError("az is not signed in.", remedies=SIGN_IN) from error
+        if not HOOK.attach():
+            raise NotSignedInError("az is not signed in.", remedies=SIGN_IN) from error
+        raise NotSignedInError(
+            f"az is not signed in, and here it cannot be through the broker: {HOOK.attach()}",
+            remedies=run("az", "login"),
+        ) from error
     reason = HOOK.attach()
     source, expires_on = _user_tokens(cmd.cli_ctx, profile, account, active=not reason)
     return {

@@ -55,8 +55,11 @@ _END = locks.GRACE + locks.PATIENCE + 1.0
 """Seconds that the guard may take to end the process before both are killed."""
 _LOOK = 0.2
 """Seconds after which one who sends looks whether the process is being ended."""
-_FAILED_TO_LOAD = (Trouble.RUNTIME_MISSING, Trouble.LIBRARY_MISSING, Trouble.NO_BROKER)
-_IF_IT_STAYS = AGAIN + powershell("wsl", "--shutdown", text="If it stays so,")
+_FAILED_TO_LOAD = (
+    *(Trouble.RUNTIME_MISSING, Trouble.LIBRARY_MISSING, Trouble.NO_BROKER),
+    *(Trouble.KEYRING_MISSING, Trouble.KEYRING),
+)
+_IF_IT_STAYS = AGAIN + powershell("wsl", "--shutdown", text="If this keeps happening,")
 
 
 class ChildEndedError(BrokerFailedError):
@@ -136,7 +139,7 @@ class Child:
             self._meet(deadline)
             self._send(line, deadline)
             reply = call.answer.result(max(0.0, deadline - time.monotonic()))
-            # What was missing may be there next time; a runtime that has failed to load is not loaded again.
+            # What was missing may be there next time; a process loads its runtime and looks for a keyring but once.
             self._retired |= isinstance(reply, Failure) and reply.trouble in _FAILED_TO_LOAD
             return reply
         except MessageError as error:

@@ -1,7 +1,7 @@
 """The broker's process: started with Python's isolated mode by ``launch.py``, never imported.
 
-``python -I host.py PARENT_PID LOG DIRECTORY...`` answers the requests on its standard input until that ends.
-DIRECTORY... are where the parent found this package, msal and pymsalruntime.
+``python -I host.py PARENT_PID LOG KEYRING DIRECTORY...`` answers the requests on its standard input until that ends.
+KEYRING is the setting of that name. DIRECTORY... are where the parent found this package and what it needs.
 """
 
 import os
@@ -50,11 +50,11 @@ if __name__ == "__main__":
     _requests, _answers = _take_descriptors()
     _forget_signals()
     _leave_no_core()
-    _add_directories(sys.argv[3:])
+    _add_directories(sys.argv[4:])
     if hasattr(os, "fork"):
         from azext_brokerauth.broker import guard
 
         guard.fork(int(sys.argv[1]), _requests, _answers)
     from azext_brokerauth.broker import serve
 
-    serve.main(_requests, _answers, log=sys.argv[2] == "log")
+    serve.main(_requests, _answers, log=sys.argv[2] == "log", keyring=sys.argv[3])

@@ -50,11 +50,14 @@ class Launch:
     environment: tuple[tuple[str, str], ...]
 
 
-def prepare(*, runtime: bool = True, log: bool = False, environ: Mapping[str, str] | None = None) -> Launch:
+def prepare(
+    *, runtime: bool = True, log: bool = False, keyring: str = "auto", environ: Mapping[str, str] | None = None
+) -> Launch:
     """Find out how to start the broker's process.
 
     :keyword runtime: is pymsalruntime needed? Not for a sign-in without the broker.
     :keyword log: have it send its log records along.
+    :keyword keyring: as the setting of this name. Only the runtime has a use for one.
     :keyword environ: the variables to choose from; None: this process's.
     :raises BrokerNotReadyError: a package is not installed, or this program has no Python to start.
     """
@@ -64,9 +67,14 @@ def prepare(*, runtime: bool = True, log: bool = False, environ: Mapping[str, st
         raise BrokerNotReadyError(
             f"The broker needs a Python interpreter of its own, and {reason}.", remedies=_ORDINARY_PYTHON
         )
-    packages = ("msal", "pymsalruntime") if runtime else ("msal",)
+    packages: tuple[str, ...] = ("msal", "pymsalruntime") if runtime else ("msal",)
+    if not runtime or sys.platform != "linux":
+        keyring = "session"
+    if keyring != "session":
+        packages += ("jeepney",)
+    words = (sys.executable, "-I", str(host), "log" if log else "quiet", keyring)
     return Launch(
-        (sys.executable, "-I", str(host), "log" if log else "quiet", *_package_directories(packages)),
+        (*words, *_package_directories(packages)),
         tuple(sorted((name, value) for name, value in environ.items() if name in ENVIRONMENT)),
     )
 

@@ -30,12 +30,14 @@ class AppOptions:
     :param disable_instance_discovery: trust an authority that Microsoft does not know.
     :param enable_msa_passthrough: let legacy first-party applications see personal accounts (MSAL's parameter).
     :param enable_pii_log: let the runtime say what it otherwise writes as ``(pii)`` (MSAL's parameter).
+    :param keyring: as the setting of this name; the process is started with it.
     """
 
     flag: BrokerFlag
     disable_instance_discovery: bool = False
     enable_msa_passthrough: bool = False
     enable_pii_log: bool = False
+    keyring: str = "auto"
 
 
 class Step(Enum):

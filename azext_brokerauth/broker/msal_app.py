@@ -107,7 +107,7 @@ def without_broker(ask: Ask, notify: Callable[[str], None]) -> Answer:
             result = application.acquire_token_interactive(
                 scopes,
                 prompt="select_account" if ask.select_account else None,
-                login_hint=None if ask.select_account else request.username or None,
+                login_hint=request.username or None,
                 claims_challenge=claims,
                 success_template=pages.SUCCESS,
                 error_template=pages.FAILURE,
@@ -182,13 +182,12 @@ def _acquire(application: msal.PublicClientApplication, ask: Ask) -> dict[str, A
         if result is None:
             raise NoTokenError(Trouble.NO_ACCOUNT, "The broker does not know the account.")
         return dict(result)
-    silent = ask.step is Step.DEFAULT
+    prompt, hint = _prompt_and_hint(ask)
     return dict(
         application.acquire_token_interactive(
             scopes,
-            prompt="none" if silent else "select_account" if ask.select_account else None,
-            # With prompt="none" MSAL refuses any hint but the default account's name.
-            login_hint=None if silent or ask.select_account else request.username or None,
+            prompt=prompt,
+            login_hint=hint,
             claims_challenge=claims,
             parent_window_handle=ask.window or application.CONSOLE_WINDOW_HANDLE,
             enable_msa_passthrough=ask.options.enable_msa_passthrough,
@@ -196,6 +195,18 @@ def _acquire(application: msal.PublicClientApplication, ask: Ask) -> dict[str, A
             data=request_data,
         )
     )
+
+
+def _prompt_and_hint(ask: Ask) -> tuple[str | None, str | None]:
+    """How MSAL is told whether to show a window, and whom to put forward in it."""
+    if ask.step is Step.DEFAULT:
+        return msal.Prompt.NONE, None  # MSAL refuses any hint but the default account's name
+    hint = ask.request.username or None
+    if not ask.select_account:
+        return None, hint
+    # With select_account MSAL drops the hint, and without a prompt it may answer with no window. Any other value it
+    # does not hand on (msal.broker._signin_interactively): the runtime shows its window, with the hint.
+    return msal.Prompt.LOGIN if hint else msal.Prompt.SELECT_ACCOUNT, hint
 
 
 def _msal_account(ask: Ask) -> dict[str, str]:

@@ -100,10 +100,10 @@ class Broker:
         """
         deadline = time.monotonic() + timeout
         try:
-            return self._running().ask(ask, timeout, self)
+            return self._running(ask).ask(ask, timeout, self)
         except ChildEndedError as error:
             _LOGGER.debug("asking once more: %s", error)
-            return self._running().ask(ask, max(0.0, deadline - time.monotonic()), self)
+            return self._running(ask).ask(ask, max(0.0, deadline - time.monotonic()), self)
 
     def prompt(self, ask: Ask, timeout: float, started: Callable[[Window], None]) -> Reply:
         """Ask in a process of its own, which ends with the answer.
@@ -112,7 +112,7 @@ class Broker:
         :param started: is given the window, so that another thread can take it away.
         :raises: as :meth:`ask`.
         """
-        launch = prepare(runtime=not ask.step.is_fallback, log=_LOGGER.isEnabledFor(logging.DEBUG))
+        launch = self._prepare(ask)
         with self._lock:
             self._check_open()
             child = Child(launch, self._notify)
@@ -136,8 +136,12 @@ class Broker:
             if not _CHILDREN.is_used(child):
                 child.end()
 
-    def _running(self) -> Child:
-        launch = prepare(log=_LOGGER.isEnabledFor(logging.DEBUG))
+    def _prepare(self, ask: Ask) -> Launch:
+        runtime = not ask.step.is_fallback
+        return prepare(runtime=runtime, log=_LOGGER.isEnabledFor(logging.DEBUG), keyring=ask.options.keyring)
+
+    def _running(self, ask: Ask) -> Child:
+        launch = self._prepare(ask)
         with self._lock:
             self._check_open()
             return _CHILDREN.get(launch, self)

@@ -27,24 +27,40 @@ from azext_brokerauth.broker.messages import (
     read_line,
 )
 from azext_brokerauth.errors.troubles import Trouble
+from azext_brokerauth.keyring.choice import SESSION
+from azext_brokerauth.keyring.lease import Lease
+from azext_brokerauth.machine import Kind, detect
 from azext_brokerauth.models import Target
 from azext_brokerauth.redaction import redact
 
 IDLE = 20
 """Seconds without a request after which the process ends by itself; the next request starts another. A program asks
 for its tokens within seconds of each other, and they live for an hour."""
+_BUS = "DBUS_SESSION_BUS_ADDRESS"
+_UNEXPECTED = "Status_Unexpected"
+"""How the runtime answers where its keyring is gone."""
+_LOSING = 0.2
+"""Seconds in which it is known that a keyring is gone."""
+_ALONE = (
+    "The keyring of this sign-in ends with it, since {why}. Accounts other than Windows' own must log in again for each"
+    " program."
+)
+_LOGGER = logging.getLogger(__name__)
 
 
-def main(requests: int, answers: int, *, log: bool) -> None:
+def main(requests: int, answers: int, *, log: bool, keyring: str) -> None:
     """Answer requests until the parent closes them or falls silent.
 
     :param requests: descriptor to read messages from.
     :param answers: descriptor to write messages to.
     :param log: send log records, redacted, along with the answers.
+    :param keyring: as the setting of this name.
     """
-    server = _Server(os.fdopen(answers, "wb", buffering=0))
-    server.send(0, Hello(os.getpid()))
     _harden()
+    # Microsoft's runtime uses the session's keyring on every other machine, as does its broker on native Linux.
+    lease = Lease(keyring if detect().kind is Kind.WSL2 else SESSION, os.environ)
+    server = _Server(os.fdopen(answers, "wb", buffering=0), lease)
+    server.send(0, Hello(os.getpid()))
     threading.Thread(target=_leave_when_idle, args=(server,), daemon=True, name="idle").start()
     if log:
         server.forward_logs()
@@ -72,11 +88,14 @@ def _harden() -> None:
 class _Server:
     """The state of one broker process: MSAL's applications, and the pipe that all threads answer on."""
 
-    def __init__(self, answers: BinaryIO) -> None:
+    def __init__(self, answers: BinaryIO, lease: Lease) -> None:
         self._answers = answers
+        self._lease = lease
         self._writing = threading.Lock()
         self._building = threading.Lock()
         self._applications: dict[tuple[Target, AppOptions, bool], Any] = {}
+        self._guard = os.getppid()
+        self._told = False
         self._pending: set[int] = set()
         self._last_request = time.monotonic()
 
@@ -91,7 +110,8 @@ class _Server:
     def forward_logs(self) -> None:
         """Send what is logged here to the parent."""
         logging.getLogger().addHandler(_Forward(self))
-        logging.getLogger("msal").setLevel(logging.DEBUG)
+        for name in ("msal", __name__):
+            logging.getLogger(name).setLevel(logging.DEBUG)
 
     def run(self, stream: BinaryIO) -> None:
         """Answer each request in a thread of its own, until the stream ends."""
@@ -124,6 +144,9 @@ class _Server:
         except Exception as error:  # noqa: BLE001
             # Nothing may be lost here: the parent would wait for an answer until its deadline.
             reply = Failure(Trouble.NONSENSE, redact(f"{type(error).__name__}: {error}"))
+        failed = isinstance(reply, Failure) and reply.trouble is Trouble.REFUSED and _UNEXPECTED in reply.text
+        if failed and self._lease.wait_until_lost(_LOSING):
+            return  # the guard is ending this process, and the request is made again in another one
         try:
             self.send(number, reply)
         except MessageError as error:
@@ -146,9 +169,34 @@ class _Server:
                 if application is None:
                     application = msal_app.build(request.target, ask.options, enable_cae=request.enable_cae)
                     self._applications[built] = application
-            return msal_app.answer(application, ask)
+            # Only now: a keyring starts while the runtime is loaded, which does not use it yet.
+            return self._without_keyring(ask) or msal_app.answer(application, ask)
         except msal_app.NoTokenError as error:
             return error.failure
+
+    def _without_keyring(self, ask: Ask) -> Failure | None:
+        """Have the runtime use the keyring that was found; why it cannot, where there is none."""
+        given = self._lease.given()
+        if given.problem:
+            return Failure(Trouble.KEYRING_MISSING if given.missing else Trouble.KEYRING, given.problem)
+        with self._building:
+            if not self._told:
+                self._told = True
+                _LOGGER.debug("the %s keyring is used, since %s", given.kind, given.reason)
+            if given.address and os.environ.get(_BUS) != given.address:
+                os.environ[_BUS] = given.address
+                threading.Thread(target=self._leave_with_keyring, daemon=True, name="keyring").start()
+        if given.alone and ask.step is Step.PROMPT:
+            self.send(0, Notice(_ALONE.format(why=given.alone)))
+        return None
+
+    def _leave_with_keyring(self) -> None:
+        """End when the keyring does: the runtime knows nobody any more, and the next process has another keyring."""
+        self._lease.wait_until_lost()
+        if self.busy() and os.getppid() == self._guard:
+            os.kill(self._guard, signal.SIGTERM)  # which sees to it that the runtime holds no lock
+        else:
+            os._exit(0)
 
 
 class _Forward(logging.Handler):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from azext_brokerauth.errors.diagnostics import Diagnostics
+from azext_brokerauth.errors.diagnostics import MSAL, Diagnostics
 from azext_brokerauth.models import Remedies, own, person
 
 AGAIN = person("Try again.")
@@ -38,7 +38,10 @@ class BrokerAuthError(Exception):
         """The message and everything MSAL said, without the remedies, which each host shows in its own way."""
         parts = [self.message]
         if self.diagnostics.description and self.diagnostics.description not in self.message:
-            parts.append(f"{self.diagnostics.speaker} said: {self.diagnostics.description}")
+            verb = "reported" if self.diagnostics.speaker == MSAL else "said"
+            # MSAL ends the broker's sentence, which has an end already.
+            told = self.diagnostics.description.replace(".. Status:", ". Status:")
+            parts.append(f"{self.diagnostics.speaker} {verb}: {told}")
         if self.diagnostics.correlation_id and self.diagnostics.correlation_id not in " ".join(parts):
             parts.append(f"(correlation ID {self.diagnostics.correlation_id})")
         return " ".join(parts)
@@ -66,7 +69,7 @@ class BrokerNotReadyError(BrokerAuthError):
         self, message: str, *, remedies: Remedies = (), diagnostics: Diagnostics | None = None, check: str = ""
     ) -> None:
         self.check = check or self.check
-        named = f" (it is the check {self.check})" if self.check else ""
+        named = f" (see the check {self.check})" if self.check else ""
         super().__init__(
             message,
             remedies=(*remedies, *own("check-health", text=f"To see all that is missing{named},")),
@@ -77,7 +80,7 @@ class BrokerNotReadyError(BrokerAuthError):
 class KeyringMissingError(BrokerNotReadyError):
     """The session has no keyring."""
 
-    check = "secret-service"
+    check = "keyring"
 
 
 class InteractionRequiredError(BrokerAuthError):
@@ -146,6 +149,12 @@ class SettingsError(BrokerAuthError):
     """A settings or account file cannot be used as it is."""
 
     az_class = "FileOperationError"
+
+
+class RepairError(BrokerAuthError):
+    """A command that was to fix something on this machine failed."""
+
+    az_class = "UnclassifiedUserFault"
 
 
 class ClosedError(BrokerAuthError):

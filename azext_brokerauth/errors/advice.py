@@ -16,7 +16,11 @@ PICK_ACCOUNT = own("login", "--select-account", text="To choose the account in t
 OTHER_ACCOUNT = own(
     "login", "--tenant", "TENANT", "--username", "NAME", text="To name another tenant or another account,"
 )
-UNLOCK_KEYRING = (*person("Unlock the keyring named 'login'."), *own("login"))
+LOST_KEYRING = (
+    "the keyring that it was kept in is gone, as a private one is after a restart of WSL, or locked, as the session's"
+    " may be (setting keyring)."
+)
+"""Why an account that did sign in is not known any more."""
 TRUST_IN_SYSTEM = (
     *person("Copy your company's certificate to /usr/local/share/ca-certificates, as a file that ends in .crt"),
     *run("sudo", "update-ca-certificates"),
@@ -26,7 +30,7 @@ TRUST_IN_SYSTEM = (
 UPDATE_WSL = (*powershell("wsl", "--update"), *powershell("wsl", "--shutdown"))
 UPDATE_WSL_IF_AGAIN = (
     *person("Try again."),
-    *powershell("wsl", "--update", text="If the error stays,"),
+    *powershell("wsl", "--update", text="If this keeps happening,"),
     *powershell("wsl", "--shutdown"),
 )
 ALLOW_INTEROP = (*UPDATE_WSL, *person("See that /etc/wsl.conf does not switch interop off."))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 BROKER = "The broker"
 ENTRA = "Microsoft Entra"
+MSAL = "MSAL"
+"""It tells of what kept it from asking either."""
 
 
 @dataclass(frozen=True)

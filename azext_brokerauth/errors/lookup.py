@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from azext_brokerauth.clouds import PUBLIC, of_authority
 from azext_brokerauth.errors import BrokerAuthError, SignInRefusedError
 from azext_brokerauth.errors.aadsts import AADSTS
 from azext_brokerauth.errors.codes import CODES
-from azext_brokerauth.errors.diagnostics import BROKER, Diagnostics
+from azext_brokerauth.errors.diagnostics import BROKER, MSAL, Diagnostics
 from azext_brokerauth.errors.statuses import STATUSES
 from azext_brokerauth.errors.tags import TAGS
 from azext_brokerauth.errors.troubles import TROUBLES, Trouble
 from azext_brokerauth.models import Target
 
-_MSAL = "MSAL"
 _OUT_OF_MEMORY = "failed to map segment"
 """In the words of the dynamic loader (ld.so), for which Python has no error but that of a missing library."""
 
 
 def from_msal(
-    description: str, *, correlation_id: str = "", target: Target | None = None, speaker: str = BROKER
+    description: str,
+    *,
+    correlation_id: str = "",
+    target: Target | None = None,
+    speaker: str = BROKER,
+    named: Mapping[str, str] | None = None,
 ) -> BrokerAuthError:
     """The error that MSAL's description means. An AADSTS code says more than the broker's own code and tag, and these
     more than its status; what has no row passes through with everything MSAL said.
@@ -26,6 +32,7 @@ def from_msal(
     :param correlation_id: for a description that names none.
     :param target: where the token was asked for; None when that is not known.
     :param speaker: whose words the description has.
+    :param named: as for :func:`from_trouble`.
     """
     diagnostics = Diagnostics.parse(description, correlation_id, speaker)
     by_entra = map(AADSTS.get, diagnostics.aadsts)
@@ -37,11 +44,16 @@ def from_msal(
     advice = next((row for row in (*by_entra, *by_broker) if row), None)
     if advice is None:
         return SignInRefusedError(f"{speaker} refused the request.", diagnostics=diagnostics)
-    return advice.as_error(diagnostics, **_facts(target))
+    return advice.as_error(diagnostics, **_facts(target), **(named or {}))
 
 
 def from_trouble(
-    trouble: Trouble, text: str, correlation_id: str, target: Target, speaker: str = BROKER
+    trouble: Trouble,
+    text: str,
+    correlation_id: str,
+    target: Target,
+    speaker: str = BROKER,
+    named: Mapping[str, str] | None = None,
 ) -> BrokerAuthError:
     """The error that a failure of the broker's process means.
 
@@ -49,12 +61,14 @@ def from_trouble(
     :param correlation_id: under which the broker and Entra logged it; empty when it is not known.
     :param target: where the token was asked for.
     :param speaker: whose words the text has when the trouble is a refusal; otherwise they are MSAL's.
+    :param named: what the remedies call an argument, such as ``--tenant``, where the host's name for it would be wrong
+        (:meth:`Settings.named`).
     """
     if trouble is Trouble.REFUSED:
-        return from_msal(text, correlation_id=correlation_id, target=target, speaker=speaker)
+        return from_msal(text, correlation_id=correlation_id, target=target, speaker=speaker, named=named)
     if trouble is Trouble.LIBRARY_MISSING and _OUT_OF_MEMORY in text:
         trouble = Trouble.NO_MEMORY
-    return TROUBLES[trouble].as_error(Diagnostics.parse(text, correlation_id, _MSAL), **_facts(target))
+    return TROUBLES[trouble].as_error(Diagnostics.parse(text, correlation_id, MSAL), **_facts(target), **(named or {}))
 
 
 def only_the_device_counts(error: BrokerAuthError) -> bool:

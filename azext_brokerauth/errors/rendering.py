@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from azext_brokerauth.models import OWN, By, Remedy
+from azext_brokerauth.models import CONFIG, OWN, By, Remedy
 from azext_brokerauth.printable import is_printable, printable
 
 _OPTIONS = {
     name: name for name in ("--tenant", "--username", "--client-id", "--scope", "--fallback", "--timeout", "--pop")
-}
+} | {"--authority": "the setting authority"}
 _KEYWORDS = {
     "--tenant": "tenant_id",
     "--username": "login_hint",
@@ -21,6 +21,7 @@ _KEYWORDS = {
     "--fallback": "fallback",
     "--timeout": "timeout",
     "--pop": "pop",
+    "--authority": "authority",
 }
 
 _POWERSHELL_QUOTE = re.compile("['\u2018\u2019\u201a\u201b]")
@@ -33,22 +34,33 @@ class Host:
     """Where a remedy is read.
 
     :param program: the words with which our commands start there.
+    :param config: the words with which the commands start that write az's settings file.
     :param arguments: how an argument is named there, by the command line's name for it.
+    :param in_program: is it a program, whose author can do something too?
+    :param sign_in: options that a sign-in needs to be the one that the program asked for.
     """
 
     program: tuple[str, ...]
+    config: tuple[str, ...]
     arguments: Mapping[str, str]
+    in_program: bool = False
+    sign_in: tuple[str, ...] = ()
 
 
-AZ = Host(("az", "brokerauth"), _OPTIONS)
-PLAIN = Host(("brokerauth",), _OPTIONS)
-CREDENTIAL = Host(("az", "brokerauth"), _KEYWORDS)
+AZ = Host(("az", "brokerauth"), ("az", "config"), _OPTIONS)
+PLAIN = Host(("brokerauth",), ("brokerauth", "config"), _OPTIONS)
+CREDENTIAL = replace(PLAIN, arguments=_KEYWORDS, in_program=True)
+"""The command `brokerauth` is installed with the credential; az need not be there."""
 
 
 def command_line(remedy: Remedy, host: Host) -> str:
     """The remedy's command, quoted for the shell that it is for; empty where it has none."""
-    words = [word for first in remedy.words[:1] for word in (host.program if first == OWN else (first,))]
+    spelt = {OWN: host.program, CONFIG: host.config}
+    words = [word for first in remedy.words[:1] for word in spelt.get(first, (first,))]
     words += remedy.words[1:]
+    if _is_sign_in(remedy):
+        told = zip(host.sign_in[::2], host.sign_in[1::2], strict=True)
+        words += [word for option in told if option[0] not in remedy.words for word in option]
     if words[:2] == ["bash", "-c"]:
         return words[2]  # it is read at a shell's prompt
     if remedy.by is By.WINDOWS:
@@ -97,7 +109,30 @@ def _sentence(remedy: Remedy, host: Host) -> str:
     if not remedy.words:
         return text
     where = " in PowerShell" if remedy.by is By.WINDOWS else ""
-    return f"{text} run{where}: {command_line(remedy, host)}".lstrip()
+    command = f"run{where}: {command_line(remedy, host)}"
+    if host.in_program and (instead := _in_program(remedy)):
+        call, is_enough = instead
+        command = call if is_enough else f"{call}, or {command}"
+    return f"{text} {command}".lstrip()
+
+
+def _is_sign_in(remedy: Remedy) -> bool:
+    return remedy.words[:2] == (OWN, "login")
+
+
+def _in_program(remedy: Remedy) -> tuple[str, bool] | None:
+    """What a program does in place of the command, and whether the command would not serve it; None for nothing."""
+    if remedy.words[:2] == (CONFIG, "set"):
+        name, _, value = remedy.words[2].rpartition(".")[2].partition("=")
+        return f"give {name}={value.capitalize() if value in ('true', 'false') else repr(value)}", False
+    if not _is_sign_in(remedy):
+        return None
+    options = dict(zip(remedy.words[2:], remedy.words[3:], strict=False))
+    given = [name for name in ("--tenant", "--username", "--fallback") if name in options]
+    # A sign-in without the broker is nobody's but its command's, and another account or tenant is the program's choice.
+    if given and given != ["--username"]:
+        return "give " + " and ".join(f"{_KEYWORDS[name]}={options[name]!r}" for name in given), True
+    return "call authenticate()", False
 
 
 def _is_plain(word: str) -> bool:

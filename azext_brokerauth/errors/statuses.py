@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from azext_brokerauth.errors import (
+    AGAIN,
     SIGN_IN,
     AccountUnknownError,
     BrokerFailedError,
@@ -14,10 +15,10 @@ from azext_brokerauth.errors import (
 from azext_brokerauth.errors.advice import (
     ENUM,
     IN_A_MINUTE,
+    LOST_KEYRING,
     NAME_ONLY,
     PICK_ACCOUNT,
     REDIRECT_URI,
-    UNLOCK_KEYRING,
     UPDATE_WSL,
     UPDATE_WSL_IF_AGAIN,
     WINDOWS_ACCOUNT,
@@ -39,15 +40,21 @@ STATUSES: dict[str, Advice] = {
     ),
     "AccountNotFound": Advice(
         AccountUnknownError,
-        "The broker does not find this account: it was removed from Windows, or the keyring that the broker needs"
-        " (Secret Service) is missing or locked.",
-        UNLOCK_KEYRING,
+        "The broker does not find this account. If it has signed in here, it was removed from Windows, or"
+        f" {LOST_KEYRING}",
+        SIGN_IN,
         Whose.MACHINE,
         ENUM,
     ),
-    "UserCanceled": Advice(SignInCanceledError, "The sign-in window was closed.", SIGN_IN, Whose.YOURS, ENUM),
+    "UserCanceled": Advice(
+        SignInCanceledError,
+        "The sign-in window was closed.",
+        person("To sign in after all, try again and answer the window."),
+        Whose.YOURS,
+        ENUM,
+    ),
     "ApplicationCanceled": Advice(
-        SignInCanceledError, "Windows ended the sign-in before it was complete.", SIGN_IN, Whose.MACHINE, ENUM
+        SignInCanceledError, "Windows ended the sign-in before it was complete.", AGAIN, Whose.MACHINE, ENUM
     ),
     "NoNetwork": Advice(
         SignInRefusedError,
@@ -99,9 +106,7 @@ STATUSES: dict[str, Advice] = {
     "AuthorityUntrusted": Advice(
         SignInRefusedError,
         "The broker does not trust this authority.",
-        person(
-            "Check the setting authority: it is login.microsoftonline.com unless your organization is in another cloud."
-        ),
+        person("Check {--authority}: it is login.microsoftonline.com unless your organization is in another cloud."),
         Whose.YOURS,
         NAME_ONLY,
     ),
@@ -150,7 +155,7 @@ STATUSES: dict[str, Advice] = {
     "InsufficientBuffer": Advice(
         BrokerFailedError,
         "The broker's answer did not fit into the memory that its runtime had for it.",
-        person("Try again. If the error stays, update pymsalruntime."),
+        person("Try again. If this keeps happening, update pymsalruntime."),
         Whose.MACHINE,
         NAME_ONLY,
     ),

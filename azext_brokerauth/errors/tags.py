@@ -14,15 +14,15 @@ from azext_brokerauth.errors import (
 from azext_brokerauth.errors.advice import (
     ADD_REDIRECT_URI,
     ALLOW_INTEROP,
+    LOST_KEYRING,
     MSAL_WAM,
     SEEN,
     TRUST_IN_SYSTEM,
-    UNLOCK_KEYRING,
     UPDATE_WSL_IF_AGAIN,
     Advice,
     Whose,
 )
-from azext_brokerauth.models import person, powershell, run
+from azext_brokerauth.models import person
 
 # 529117665 is no row: the runtime reports it for every error that has no tag of its own.
 TAGS: dict[int, Advice] = {
@@ -30,18 +30,16 @@ TAGS: dict[int, Advice] = {
         KeyringMissingError,
         "The broker keeps its accounts in a keyring (Secret Service), and this session has none.",
         (
-            *run("sudo", "apt-get", "install", "gnome-keyring", "libsecret-1-0"),
-            *powershell("wsl", "--shutdown"),
-            *person("Then make a keyring named 'login'."),
+            *person("Set keyring to auto, which is the default: then a private keyring is used."),
+            *person("Or make and unlock a keyring named 'login' in this session."),
         ),
         Whose.MACHINE,
         SEEN,
     ),
     525678464: Advice(
         AccountUnknownError,
-        "The broker's runtime does not know this account: nobody signed in with it here, or the keyring that it is"
-        " kept in is missing or locked.",
-        UNLOCK_KEYRING,
+        f"The broker's runtime knows nothing of this account. If it has signed in here, {LOST_KEYRING}",
+        SIGN_IN,
         Whose.MACHINE,
         SEEN,
     ),

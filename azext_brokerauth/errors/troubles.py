@@ -18,7 +18,7 @@ from azext_brokerauth.errors.advice import (
 )
 from azext_brokerauth.errors.statuses import STATUSES
 from azext_brokerauth.errors.tags import TAGS
-from azext_brokerauth.models import person, powershell, run, script
+from azext_brokerauth.models import own, person, powershell, run, script
 
 _ERRNO = "https://docs.python.org/3/library/exceptions.html#os-exceptions"
 _VERIFY = "https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error"
@@ -39,6 +39,10 @@ class Trouble(Enum):
     """pymsalruntime is installed, but there is no memory to load it."""
     NO_BROKER = "no-broker"
     """The runtime loads and finds no broker."""
+    KEYRING_MISSING = "keyring-missing"
+    """The session has no keyring to use, and what a private one needs is not installed."""
+    KEYRING = "keyring"
+    """The private keyring does not start."""
     NOT_THE_BROKER = "not-the-broker"
     """MSAL would have gone on without the broker, or did."""
     AUTHORITY = "authority"
@@ -106,6 +110,30 @@ TROUBLES: dict[Trouble, Advice] = {
         Whose.MACHINE,
         SEEN,
         check="wsl-version, interop or proxy",
+    ),
+    Trouble.KEYRING_MISSING: Advice(
+        BrokerNotReadyError,
+        "The broker's runtime needs a keyring. This session has none that can be used, and for a private one {text}.",
+        (
+            *run("sudo", "apt-get", "install", "dbus", "gnome-keyring", text="On Debian,"),
+            *run("sudo", "dnf", "install", "dbus-daemon", "gnome-keyring", text="On Fedora,"),
+        ),
+        Whose.MACHINE,
+        SEEN,
+        check="keyring",
+        quotes=False,
+    ),
+    Trouble.KEYRING: Advice(
+        BrokerNotReadyError,
+        "The broker's runtime needs a keyring, and a private one could not be started: {text}.",
+        (
+            *person("Try again."),
+            *own("check-health", text="If it stays so, see what is wrong with it:"),
+        ),
+        Whose.MACHINE,
+        SEEN,
+        check="keyring",
+        quotes=False,
     ),
     Trouble.NOT_THE_BROKER: Advice(
         SignInRefusedError,
@@ -184,7 +212,7 @@ TROUBLES: dict[Trouble, Advice] = {
     Trouble.REDIRECT_URI: AADSTS[50011],
     Trouble.NONSENSE: Advice(
         BrokerFailedError,
-        "The broker's answer could not be used.",
+        "The broker's answer cannot be used: {text}.",
         AGAIN,
         Whose.MACHINE,
         SEEN,

@@ -12,6 +12,7 @@ from azext_brokerauth.models import Remedies, run
 WEBKIT = {"4.1": "libwebkit2gtk-4.1.so.0", "4.0": "libwebkit2gtk-4.0.so.37"}
 """WebKitGTK's library for each of the two interfaces that Microsoft's wheels are built against."""
 OTHER_LIBRARIES = ("libfido2.so.1", "libcurl.so.4", "libubsan.so.1", "libsecret-1.so.0")
+"""With WebKitGTK, what Microsoft lists for its wheels: the packages of these bring all that they are linked with."""
 
 _PACKAGES: dict[str, dict[str, str]] = {
     # Library or program -> package. Debian's were run; the others are from the distributions' package lists.
@@ -23,7 +24,8 @@ _PACKAGES: dict[str, dict[str, str]] = {
         "libubsan.so.1": "libubsan1",
         "libsecret-1.so.0": "libsecret-1-0",
         "gnome-keyring-daemon": "gnome-keyring",
-        "dbus-daemon": "dbus-user-session",
+        "dbus-daemon": "dbus",
+        "session-bus": "dbus-user-session",
     },
     "fedora": {
         "libwebkit2gtk-4.1.so.0": "webkit2gtk4.1",
@@ -34,6 +36,7 @@ _PACKAGES: dict[str, dict[str, str]] = {
         "libsecret-1.so.0": "libsecret",
         "gnome-keyring-daemon": "gnome-keyring",
         "dbus-daemon": "dbus-daemon",
+        "session-bus": "dbus-daemon",
     },
     "suse": {
         "libwebkit2gtk-4.1.so.0": "libwebkit2gtk-4_1-0",
@@ -44,6 +47,7 @@ _PACKAGES: dict[str, dict[str, str]] = {
         "libsecret-1.so.0": "libsecret-1-0",
         "gnome-keyring-daemon": "gnome-keyring",
         "dbus-daemon": "dbus-1-daemon",
+        "session-bus": "dbus-1-daemon",
     },
     "arch": {
         "libwebkit2gtk-4.1.so.0": "webkit2gtk-4.1",
@@ -54,8 +58,18 @@ _PACKAGES: dict[str, dict[str, str]] = {
         "libsecret-1.so.0": "libsecret",
         "gnome-keyring-daemon": "gnome-keyring",
         "dbus-daemon": "dbus",
+        "session-bus": "dbus",
     },
 }
+
+
+_AUTHORITIES = {
+    "fedora": ("/etc/pki/ca-trust/source/anchors", "update-ca-trust"),
+    "suse": ("/etc/pki/trust/anchors", "update-ca-certificates"),
+    "arch": ("/etc/ca-certificates/trust-source/anchors", "update-ca-trust"),
+}
+_DEBIANS = ("/usr/local/share/ca-certificates", "update-ca-certificates")
+"""Where an administrator puts the certificate of an authority, and what takes it into the system's store."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,16 @@ class Distribution:
     family: str = ""
     version: tuple[int, int] = (0, 0)
 
+    @property
+    def authorities(self) -> str:
+        """The directory where an administrator puts the certificates of authorities to trust."""
+        return _AUTHORITIES.get(self.family, _DEBIANS)[0]
+
+    @property
+    def trust_command(self) -> str:
+        """The command that takes them into the system's store."""
+        return _AUTHORITIES.get(self.family, _DEBIANS)[1]
+
     def package(self, thing: str) -> str:
         """The package that has a library or program; empty where that is not known."""
         package = _PACKAGES.get(self.family, {}).get(thing, "")
@@ -82,17 +106,22 @@ class Distribution:
             return "webkit2gtk3"
         return package
 
-    def install(self, packages: Iterable[str], *, sudo: tuple[str, ...], damaged: bool = False) -> Remedies:
+    def install(
+        self, packages: Iterable[str], *, sudo: tuple[str, ...], damaged: bool = False, interrupted: bool = False
+    ) -> Remedies:
         """The commands that install packages; none where the package manager is not known.
 
         :param sudo: the first words of a command that only root may run; none for root.
         :param damaged: they are installed, but files of theirs are gone.
+        :param interrupted: the package manager was interrupted, and has to finish that first (dpkg alone does not by
+            itself).
         """
         names = sorted(set(packages))
         match self.family:
             case "debian":
                 again = ("--reinstall",) if damaged else ()
-                return run(*sudo, "apt-get", "update") + run(*sudo, "apt-get", "install", *again, "-y", *names)
+                finish = run(*sudo, "dpkg", "--configure", "-a") if interrupted else ()
+                return finish + run(*sudo, "apt-get", "update") + run(*sudo, "apt-get", "install", *again, "-y", *names)
             case "fedora":
                 return run(*sudo, "dnf", "reinstall" if damaged else "install", "-y", *names)
             case "suse":

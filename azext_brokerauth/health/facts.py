@@ -8,13 +8,16 @@ from functools import partial
 from azext_brokerauth import settings
 from azext_brokerauth.accounts import AccountStore, Records
 from azext_brokerauth.errors import BrokerAuthError, SettingsError
-from azext_brokerauth.health import az_cache, parsing, policy_file
+from azext_brokerauth.health import az_cache, network, parsing, policy_file
 from azext_brokerauth.health import distribution as distributions
 from azext_brokerauth.health.attempt import Attempt, attempt
+from azext_brokerauth.health.network import Way
 from azext_brokerauth.health.once import once
 from azext_brokerauth.health.policy_file import PolicyFile
 from azext_brokerauth.health.probe import Probe, Ran
-from azext_brokerauth.health.secret_service import State
+from azext_brokerauth.keyring import choice
+from azext_brokerauth.keyring.choice import Choice
+from azext_brokerauth.keyring.secret_service import State
 from azext_brokerauth.machine import Kind, Machine, detect
 from azext_brokerauth.models import Account
 from azext_brokerauth.settings import Settings
@@ -22,6 +25,7 @@ from azext_brokerauth.settings import Settings
 OLDEST_WSL = (2, 4, 13)
 """The first release with the proxy to Windows' broker, says Microsoft's page on MSAL Python and WSL."""
 _WSLINFO = "/usr/bin/wslinfo"
+_STORES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem")
 
 
 class Linux:
@@ -43,10 +47,27 @@ class Linux:
         return distributions.read(self.text("/etc/os-release"))
 
     @once
+    def certificate_store(self) -> str:
+        """The file of the authorities that the system trusts, as Microsoft's runtime does; empty where it is not
+        found."""
+        return next((path for path in _STORES if self._probe.exists(path)), "")
+
+    @once
     def wsl_conf(self) -> dict[str, str]:
         """The values in ``/etc/wsl.conf``, by ``section.name`` in lower case."""
         parser = parsing.wsl_conf(self.text("/etc/wsl.conf"))
         return {f"{s}.{name}".lower(): str(value).strip() for s in parser.sections() for name, value in parser.items(s)}
+
+    @property
+    def drives(self) -> str:
+        """The directory below which WSL mounts Windows' drives."""
+        return self.wsl_conf.get("automount.root", "/mnt").strip("\"'").rstrip("/")
+
+    @once
+    def awaits_restart(self) -> bool:
+        """Was ``/etc/wsl.conf`` changed since this distribution started? It is read at its start alone."""
+        changed, started = self._probe.changed("/etc/wsl.conf"), self._probe.started()
+        return bool(changed and started) and changed > started
 
     def text(self, path: str) -> str:
         """The text of a file; empty where it cannot be read."""
@@ -79,8 +100,7 @@ class Wsl:
     @once
     def drive(self) -> str:
         """Where Windows' drive C: is mounted; empty for nowhere."""
-        root = self._linux.wsl_conf.get("automount.root", "/mnt").strip("\"'").rstrip("/")
-        candidates = parsing.drive_mount(self._linux.text("/proc/mounts")), f"{root}/c", "/mnt/c"
+        candidates = parsing.drive_mount(self._linux.text("/proc/mounts")), f"{self._linux.drives}/c", "/mnt/c"
         return next((path for path in candidates if path and self._probe.exists(f"{path}/Windows/System32")), "")
 
     def in_windows(self, program: str, *arguments: str) -> Ran:
@@ -95,6 +115,22 @@ class Wsl:
     def interop(self) -> Ran:
         """How starting a small program of Windows ended."""
         return self.in_windows("cmd.exe", "/d", "/c", "ver")
+
+    @once
+    def proxy(self) -> str:
+        """The path of the proxy to Windows' broker, as ``wslinfo`` names it; empty where it does not."""
+        answer = self.wslinfo("--msal-proxy-path")
+        return answer.stdout.strip() if answer.status == 0 else ""
+
+    @once
+    def proxy_starts(self) -> bool:
+        """Does the proxy start? It is given nothing to do, and how it ends makes no difference."""
+        return bool(self.proxy) and self._probe.run(self.proxy).status is not None
+
+    @property
+    def starts_windows_programs(self) -> bool:
+        """Can any Windows program be started? The proxy is the one that a sign-in needs."""
+        return self.interop.status == 0 or self.proxy_starts
 
 
 class Windows:
@@ -166,6 +202,11 @@ class Runtime:
         """The ``WHEEL`` file of the runtime; empty where it is not installed."""
         return self._probe.wheel("pymsalruntime")
 
+    @once
+    def files(self) -> list[str]:
+        """The paths of the runtime's shared objects; none where it is not installed."""
+        return self._probe.native_files("pymsalruntime")
+
 
 class Own:
     """What brokerauth itself has: settings, the policy file, who signed in."""
@@ -187,6 +228,11 @@ class Own:
             return settings.load(environ=self._probe.environ)
         except BrokerAuthError as error:
             return error
+
+    @once
+    def survey(self) -> list[settings.Found]:
+        """Every setting as it stands, with what keeps those in force from being read."""
+        return settings.survey(self._probe.environ)
 
     @property
     def settings(self) -> Settings:
@@ -247,6 +293,17 @@ class Facts:
     def keyring(self) -> State:
         """How far a program gets with the keyring; it is tried with an item that is deleted again."""
         return self.probe.secret_service()
+
+    @once
+    def keyring_choice(self) -> Choice:
+        """Which keyring is used, and why."""
+        who = self.probe.environ, self.probe.uid
+        return choice.in_use(self.own.settings.keyring, self.linux.machine.kind, *who, lambda *_: self.keyring)
+
+    @once
+    def way(self) -> Way:
+        """How an HTTPS request gets from here to the authority."""
+        return network.look(self.probe, self.own.settings.target, self.linux.certificate_store)
 
     @once
     def attempt(self) -> Attempt:

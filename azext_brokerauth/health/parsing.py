@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MARK = "brokerauth"
@@ -59,6 +60,19 @@ def drive_mount(mounts: str) -> str:
         if re.match(r"C:(\\134|\\)?$", source, re.IGNORECASE) or re.search(r"path=C:\\", words[2], re.IGNORECASE):
             return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), words[0])
     return ""
+
+
+def missing_libraries(traced: str) -> list[str]:
+    """The libraries that the dynamic loader does not find, as it lists them (ld.so(8), ``LD_TRACE_LOADED_OBJECTS``)."""
+    return re.findall(r"^\s*(\S+) => not found\s*$", traced, re.MULTILINE)
+
+
+def called(subject: Iterable[Iterable[tuple[str, str]]]) -> str:
+    """What the subject or issuer of a certificate is called, in the form of :mod:`ssl`; empty for nobody."""
+    parts = {name: value for relative in subject for name, value in relative}
+    return next(
+        (parts[key] for key in ("commonName", "organizationalUnitName", "organizationName") if key in parts), ""
+    )
 
 
 def wsl_conf(text: str) -> configparser.RawConfigParser:

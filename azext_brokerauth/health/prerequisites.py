@@ -37,9 +37,14 @@ def drive_is_mounted(facts: Facts) -> str:
     return "" if facts.wsl.drive else "drive C: is not mounted"
 
 
+def windows_is_in_reach(facts: Facts) -> str:
+    """There is a Windows program to start: one of Windows' own, or the proxy."""
+    return "" if facts.wsl.drive or facts.wsl.proxy_starts else "drive C: is not mounted"
+
+
 def windows_programs_start(facts: Facts) -> str:
-    """Windows' own programs can be asked."""
-    return "" if facts.wsl.interop.status == 0 else "no Windows program can be started from here"
+    """Windows programs can be started."""
+    return "" if facts.wsl.starts_windows_programs else "no Windows program can be started from here"
 
 
 def powershell_answers(facts: Facts) -> str:
@@ -73,21 +78,6 @@ def libc_is_glibc(facts: Facts) -> str:
 def session_bus_answers(facts: Facts) -> str:
     """There is a D-Bus session."""
     return "there is no D-Bus session" if facts.keyring.bus_problem else ""
-
-
-def keyring_answers(facts: Facts) -> str:
-    """A keyring answers on the D-Bus session."""
-    return "no keyring answers" if facts.keyring.bus_problem or facts.keyring.service_problem else ""
-
-
-def default_keyring_exists(facts: Facts) -> str:
-    """One keyring is the default."""
-    return "" if facts.keyring.collection else "there is no default keyring"
-
-
-def keyring_is_unlocked(facts: Facts) -> str:
-    """The default keyring is not locked."""
-    return "the keyring is locked" if facts.keyring.locked else ""
 
 
 def policy_file_can_be_trusted(facts: Facts) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import signal
 import stat
 import subprocess
@@ -15,10 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from azext_brokerauth.broker import locks
-from azext_brokerauth.health import secret_service
+from azext_brokerauth.health import parsing
 from azext_brokerauth.health.once import Answers
+from azext_brokerauth.keyring import choice, kernel, programs, secret_service
+from azext_brokerauth.keyring.lease import KEY
 from azext_brokerauth.machine import View
 
 DEADLINE = 5.0
@@ -130,13 +134,13 @@ class Probe:
         """Is there a directory at the end of this path?"""
         return os.path.isdir(path)
 
-    def public_authorities(self) -> bytes:
-        """The certificates (PEM) that Python's requests trusts where no variable names others; empty without them."""
+    def public_list(self) -> str:
+        """The file of authorities that Python's requests trusts where no variable names others; empty without it."""
         try:
             import certifi
         except ImportError:
-            return b""
-        return self.read(certifi.where(), 1 << 22) or b""
+            return ""
+        return certifi.where()
 
     def read(self, path: str, size: int = 1 << 20) -> bytes | None:
         """The beginning of a file; None where it cannot be read."""
@@ -163,6 +167,39 @@ class Probe:
         except (FileNotFoundError, NotADirectoryError):
             return None
         return FileFacts(found.st_uid, found.st_mode)
+
+    def changed(self, path: str) -> float:
+        """When a file was changed last (epoch seconds); 0 where that is not known."""
+        try:
+            return os.stat(path).st_mtime
+        except OSError:
+            return 0.0
+
+    def started(self) -> float:
+        """When this distribution started, which is when its first process did (epoch seconds); 0 where that is not
+        known (proc_pid_stat(5))."""
+        try:
+            ticks = int((self.read("/proc/1/stat") or b"").rpartition(b")")[2].split()[19])
+            return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
+        except (IndexError, ValueError, OSError, AttributeError):
+            return 0.0
+
+    def fetch(self, url: str, trusted: str = "") -> str:
+        """Ask an HTTPS server as MSAL does: through the proxies, and with the certificates, that the environment names.
+
+        :param trusted: a file of authorities to trust instead; empty for those.
+        :returns: who signed the server's certificate; empty where that cannot be told.
+        :raises OSError: there was no answer.
+        """
+        import requests  # as MSAL has it
+
+        with (
+            requests.Session() as session,
+            session.get(url, timeout=DEADLINE, verify=trusted or True, stream=True, allow_redirects=False) as answer,
+        ):
+            connection = getattr(answer.raw, "connection", None)
+            certificate: Mapping[str, Any] = getattr(getattr(connection, "sock", None), "getpeercert", dict)() or {}
+        return parsing.called(certificate.get("issuer", ()))
 
     def run(self, *command: str, deadline: float = DEADLINE) -> Ran:
         """Run a program, by its absolute path, once for all who ask.
@@ -192,9 +229,25 @@ class Probe:
         except importlib.metadata.PackageNotFoundError:
             return ""
 
+    def native_files(self, package: str) -> list[str]:
+        """The paths of an installed Python package's shared objects; none where it is not installed."""
+        try:
+            files = importlib.metadata.distribution(package).files or ()
+        except importlib.metadata.PackageNotFoundError:
+            return []
+        return sorted(str(file.locate()) for file in files if re.search(r"\.so(\.\d+)*$", file.name))
+
     def secret_service(self) -> secret_service.State:
         """The state of the session's keyring, tried out."""
-        return secret_service.look(self.environ, self.uid)
+        return choice.look_in_time(self.environ, self.uid)
+
+    def lacking_programs(self) -> tuple[str, ...]:
+        """Which programs that a private keyring needs are not installed."""
+        return programs.missing(self.environ)
+
+    def kernel_keeps_keys(self) -> bool:
+        """Does the kernel keep the key of a private keyring? Where there is none, it is made, as by a sign-in."""
+        return kernel.key(KEY) is not None
 
     def bus_names(self) -> frozenset[str]:
         """The names on the session bus, those that can be started included."""

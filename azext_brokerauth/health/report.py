@@ -16,12 +16,15 @@ from azext_brokerauth.health import bundle as archive
 from azext_brokerauth.health.az_cache import CachedSignIn
 from azext_brokerauth.health.checks import CHECKS, ONLINE
 from azext_brokerauth.health.facts import Facts
-from azext_brokerauth.health.finding import Check, Finding, Severity
+from azext_brokerauth.health.finding import Check, Finding, Severity, skipped
 from azext_brokerauth.health.probe import Probe
 from azext_brokerauth.health.remedies import RESTART
-from azext_brokerauth.models import By, Remedy, person
+from azext_brokerauth.models import By, Remedy, own, person
 from azext_brokerauth.printable import printable
 
+ASK = own("check-health", "--online")
+REPAIR = own("repair")
+_NOT_ASKED = "the broker was not asked"
 SCHEMA_VERSION = 1
 """Raised when a field of the report goes or changes its meaning; a new field leaves it as it is."""
 DEADLINE = 12.0
@@ -68,8 +71,11 @@ def make(facts: Facts, host: Host, online: bool = False) -> dict[str, Any]:
     :param host: where the remedies are read.
     :param online: try the broker too.
     """
-    checks = CHECKS + ONLINE if online else CHECKS
-    return to_json(checks, check_all(facts, checks), facts, host)
+    if online:
+        return to_json(CHECKS + ONLINE, check_all(facts, CHECKS + ONLINE), facts, host)
+    ask = command_line(ASK[0], host)
+    not_asked = [skipped(f"{_NOT_ASKED}; {ask} asks it")] * len(ONLINE)
+    return to_json(CHECKS + ONLINE, check_all(facts, CHECKS) + not_asked, facts, host)
 
 
 def check_all(facts: Facts, checks: Sequence[Check] = CHECKS, deadline: float = DEADLINE) -> list[Finding]:
@@ -79,7 +85,7 @@ def check_all(facts: Facts, checks: Sequence[Check] = CHECKS, deadline: float = 
     """
     until = time.monotonic() + deadline
     futures = [_start(check, facts) for check in checks]
-    return [_finding(future, until, deadline) for future in futures]
+    return [_finding(check, future, until, deadline) for check, future in zip(checks, futures, strict=True)]
 
 
 def _start(check: Check, facts: Facts) -> Future[Finding]:
@@ -96,11 +102,13 @@ def _start(check: Check, facts: Facts) -> Future[Finding]:
     return future
 
 
-def _finding(future: Future[Finding], until: float, deadline: float) -> Finding:
+def _finding(check: Check, future: Future[Finding], until: float, deadline: float) -> Finding:
     try:
         return future.result(max(0.0, until - time.monotonic()))
     except (TimeoutError, FutureTimeoutError):
-        return Finding(Severity.FAIL, f"It did not answer within {deadline:g} s", RESTART)
+        # Only what is asked of WSL and Windows can be helped by a restart.
+        again = RESTART if check.group in ("Machine", "Windows") else person("Try again when this machine is less busy")
+        return Finding(Severity.FAIL, f"It did not answer within {deadline:g} s", again)
 
 
 def to_json(checks: Sequence[Check], findings: Sequence[Finding], facts: Facts, host: Host) -> dict[str, Any]:
@@ -112,6 +120,7 @@ def to_json(checks: Sequence[Check], findings: Sequence[Finding], facts: Facts, 
         "machine": facts.linux.machine.kind.value,
         "distribution": facts.linux.distribution.name,
         "healthy": counts["fail"] == 0,
+        "brokerAsked": facts.tried is not None,
         "counts": counts,
         "checks": [
             {
@@ -119,16 +128,17 @@ def to_json(checks: Sequence[Check], findings: Sequence[Finding], facts: Facts, 
                 "group": check.group,
                 "severity": finding.severity.value,
                 "finding": finding.text,
-                "remedies": [_step(remedy, host) for remedy in finding.remedies],
+                "remedies": [step(remedy, host) for remedy in finding.remedies],
             }
             for check, finding in zip(checks, findings, strict=True)
         ],
-        "remedies": [_step(remedy, host) for remedy in in_order(findings)],
+        "remedies": [step(remedy, host) for remedy in in_order(findings)],
     }
 
 
-def _step(remedy: Remedy, host: Host) -> dict[str, str]:
-    # A command that a sentence leads to ("If the error stays, run: ...") is a person's to choose, not one to paste.
+def step(remedy: Remedy, host: Host) -> dict[str, str]:
+    """A remedy as the report has it."""
+    # A command that a sentence leads to ("If this keeps happening, run: ...") is a person's to choose, not to paste.
     if remedy.words and not remedy.text:
         return {"shell": remedy.by.value, "command": command_line(remedy, host)}
     return {"shell": By.PERSON.value, "command": in_words([remedy], host)}
@@ -161,11 +171,15 @@ def to_rows(report: Mapping[str, Any], coloured: bool) -> list[dict[str, str]]:
     return rows
 
 
-def to_block(report: Mapping[str, Any]) -> str:
-    """What fixes everything, ready to paste: whatever is not for this shell is a comment."""
+def to_block(report: Mapping[str, Any], host: Host) -> str:
+    """What fixes everything, ready to paste: whatever is not for this shell is a comment.
+
+    :param host: where it is read.
+    """
+    ask = f"The broker itself was not asked. To ask it, run: {command_line(ASK[0], host)}"
     if not report["remedies"]:
-        return "\nNothing to fix.\n"
-    lines, last = ["", "# To fix it, in this order:"], ""
+        return "\nNothing to fix.\n" if _may_have_been_asked(report) else f"\nNothing to fix so far. {ask}\n"
+    lines, last = ["", f"# To fix it, run: {command_line(REPAIR[0], host)}", "# Or do it yourself, in this order:"], ""
     for remedy in report["remedies"]:
         shell = remedy["shell"]
         if shell != last:
@@ -174,4 +188,11 @@ def to_block(report: Mapping[str, Any]) -> str:
         # A command has spelt such characters already; a sentence must not become two lines.
         command = printable(remedy["command"])
         lines.append(command if shell == "bash" else f"#   {command}")
+    if not _may_have_been_asked(report):
+        lines.append(f"# {ask}")
     return "\n".join(lines) + "\n"
+
+
+def _may_have_been_asked(report: Mapping[str, Any]) -> bool:
+    """Was asking the broker wanted? Then its checks say what came of it."""
+    return not any(check["finding"].startswith(_NOT_ASKED) for check in report["checks"])

@@ -15,6 +15,7 @@ from azext_brokerauth.spelling import GUID, authority_host, client, tenant, user
 AZURE_CLI_CLIENT_ID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The public client that az and azure-identity both sign in to."""
 NO_FALLBACK = "none"
+FALLBACKS = (NO_FALLBACK, "browser", "device-code")
 
 
 def _boolean(raw: object) -> bool:
@@ -114,8 +115,11 @@ class Settings:
     require_broker: bool = _setting(
         False, _boolean, "under WSL, a broker that is not ready is an error that stops a credential chain"
     )
-    fallback: str = _setting(
-        NO_FALLBACK, _one_of(NO_FALLBACK, "browser", "device-code"), "how to sign in when the broker fails"
+    fallback: str = _setting(NO_FALLBACK, _one_of(*FALLBACKS), "how to sign in when the broker fails")
+    keyring: str = _setting(
+        "auto",
+        _one_of("auto", "session", "private"),
+        "the runtime's keyring: the session's, a private one, or auto: the session's while it is unlocked",
     )
     extend_az: bool = _setting(
         True, _boolean, "answer az's own token requests for accounts that signed in through the broker"
@@ -162,6 +166,26 @@ class Settings:
     def origin(self, name: str) -> str:
         """Where a setting's value came from, such as "the environment variable AZURE_BROKERAUTH_FALLBACK"."""
         return dict(self.origins).get(name, "default")
+
+    def named(self, target: Target, username: str = "") -> dict[str, str]:
+        """Where the settings that decided a request came from, by the argument that a remedy would name otherwise.
+
+        :param target: the request's; a value that is not the setting's is the caller's own, and so is not named.
+        :param username: whose token it asks for.
+        """
+        decided = {
+            "--tenant": ("tenant_id", target.tenant),
+            "--client-id": ("client_id", target.client_id),
+            "--authority": ("authority", target.authority),
+            "--username": ("login_hint", username),
+            "--fallback": ("fallback", self.fallback),
+            "--timeout": ("prompt_timeout", self.prompt_timeout),
+        }
+        return {
+            argument: self.origin(name)
+            for argument, (name, value) in decided.items()
+            if value == getattr(self, name) and self.origin(name) != "default"
+        }
 
 
 SETTINGS = {

@@ -13,13 +13,14 @@ from typing import Any
 
 from azext_brokerauth import files
 from azext_brokerauth.errors import BrokerAuthError, InvalidInputError, SettingsError
-from azext_brokerauth.models import person, run
+from azext_brokerauth.models import Remedies, code, configure, person, script
 from azext_brokerauth.redaction import know
 from azext_brokerauth.settings import policy
 from azext_brokerauth.settings.policy import LEAVE_IT_OUT, POLICY_FILE, SECTION
 from azext_brokerauth.settings.schema import SETTINGS, Settings
 
 ENVIRONMENT_PREFIX = "AZURE_BROKERAUTH_"
+_VARIABLE = "the environment variable "
 _HINT = "login_hint"
 
 
@@ -68,6 +69,29 @@ def check(arguments: Mapping[str, object], labels: Mapping[str, str] | None = No
     _combine(_from_arguments(arguments, labels or {}))
 
 
+def check_for_file(values: Mapping[str, str], policy_file: Path = POLICY_FILE, policy_owner: int = 0) -> None:
+    """Raise if the user's file could not hold these settings: one is spelt wrong, or the policy enforces another value.
+
+    :raises InvalidInputError: it is named.
+    :raises SettingsError: the policy file cannot be used.
+    """
+    labels = {name: f"{SECTION}.{name}" for name in values}
+    _under_policy(policy_file, policy_owner, _from_arguments(values, labels))
+
+
+def change(chosen: Settings, name: str, value: str) -> Remedies:
+    """How a setting gets another value, at the place where it was set."""
+    origin = chosen.origin(name)
+    key, _, path = origin.partition(" in ")
+    if name in chosen.enforced:
+        return LEAVE_IT_OUT
+    if origin.startswith(_VARIABLE):
+        return script(f"unset {origin.removeprefix(_VARIABLE)}")
+    if path or origin == "default":
+        return configure("set", f"{key if path else f'{SECTION}.{name}'}={value}")
+    return code(f"Give {origin}={value.capitalize()}.")
+
+
 def hints(environ: Mapping[str, str], policy_file: Path = POLICY_FILE) -> list[str]:
     """Whom the files and the environment name as ``login_hint``, whether it counts or not; a file that cannot be read
     names nobody."""
@@ -76,6 +100,72 @@ def hints(environ: Mapping[str, str], policy_file: Path = POLICY_FILE) -> list[s
         with contextlib.suppress(BrokerAuthError):
             found.append(_read(path).get(SECTION, {}).get(_HINT))
     return [hint for hint in found if hint]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A setting as it stands, whether it can be used or not.
+
+    :param name: its name; of something that is no setting, the name that it was given; empty for a whole file.
+    :param value: the value in force; where it cannot be used, what was given.
+    :param origin: where that came from.
+    :param error: what is wrong with it, or with what contradicts it; None where nothing is.
+    :param blamed: where that came from which cannot be used; empty where nothing is wrong.
+    """
+
+    name: str
+    value: object
+    origin: str
+    is_enforced: bool = False
+    error: BrokerAuthError | None = None
+    blamed: str = ""
+
+
+def survey(
+    environ: Mapping[str, str] | None = None, *, policy_file: Path = POLICY_FILE, policy_owner: int = 0
+) -> list[Found]:
+    """Every setting as it stands, and whatever keeps :func:`load` from reading it. Nothing is raised.
+
+    :keyword policy_file: the policy file.
+    :keyword policy_owner: the user ID that it and its directory must belong to.
+    """
+    environ = os.environ if environ is None else environ
+    wrong: dict[str, BrokerAuthError] = {}
+    beside: list[Found] = []
+    given: list[_Given] = []
+    enforced: Collection[str] = ()
+    try:
+        found = policy.read(policy_file, policy_owner)
+        given, enforced = _from_policy(policy_file, found), found.enforced
+    except SettingsError as error:
+        beside.append(Found("", None, str(policy_file), error=error, blamed=str(policy_file)))
+    path = config_directory(environ) / "config"
+    try:
+        given += _from_file(path)
+    except SettingsError as error:
+        beside.append(Found("", None, str(path), error=error, blamed=str(path)))
+    given += _from_environment(environ)
+    usable: list[_Given] = []
+    for item in given:
+        try:
+            _combine([*usable, item], enforced)
+            usable.append(item)
+        except BrokerAuthError as error:
+            if item.name in SETTINGS:
+                wrong.setdefault(item.name, error)
+            else:
+                beside.append(Found(item.name, item.raw, item.origin, error=error, blamed=item.origin))
+    chosen = _combine(usable, enforced)
+    refused = {item.name: item for item in reversed(given) if item not in usable}
+
+    def as_it_stands(name: str) -> Found:
+        error, item = wrong.get(name), refused.get(name)
+        blamed = item.origin if item else ""
+        if item and name not in enforced:
+            return Found(name, item.raw, item.origin, error=error, blamed=blamed)
+        return Found(name, getattr(chosen, name), chosen.origin(name), name in enforced, error, blamed)
+
+    return [*map(as_it_stands, SETTINGS), *beside]
 
 
 @dataclass(frozen=True)
@@ -109,11 +199,15 @@ def _under_policy(path: Path, owner: int, below: Iterable[_Given]) -> Settings:
     """The policy file as it is now, and what is set below it."""
     seen = policy.Sight.of(path)
     found = policy.read(path, owner)
-    from_policy = [_Given(name, raw, f"{SECTION}.{name} in {path}") for name, raw in found.stored.items()]
+    from_policy = _from_policy(path, found)
     _combine(from_policy)  # first, so that a value below it is never blamed for one that cannot be used
     given = tuple(below)
     chosen = _combine([*from_policy, *given], found.enforced)
     return replace(chosen, sources=_Followed(path, owner, given, seen))
+
+
+def _from_policy(path: Path, found: policy.Policy) -> list[_Given]:
+    return [_Given(name, raw, f"{SECTION}.{name} in {path}") for name, raw in found.stored.items()]
 
 
 def _combine(given: Iterable[_Given], enforced: Collection[str] = ()) -> Settings:
@@ -123,6 +217,11 @@ def _combine(given: Iterable[_Given], enforced: Collection[str] = ()) -> Setting
     for item in given:
         if item.name == _HINT:
             know(str(item.raw))
+        if item.name not in SETTINGS:
+            raise item.error(
+                f"{item.origin}: there is no setting {item.name!r}. The settings are: {', '.join(sorted(SETTINGS))}.",
+                remedies=configure("unset", f"{SECTION}.{item.name}"),
+            )
         try:
             value = SETTINGS[item.name].convert(item.raw)
         except ValueError as problem:
@@ -150,12 +249,6 @@ def _from_file(path: Path) -> Iterator[_Given]:
         origin = f"core.enable_broker_on_wsl in {path}"
         yield _Given("enable_broker_on_wsl", core["enable_broker_on_wsl"], origin)
     for name, raw in stored.get(SECTION, {}).items():
-        if name not in SETTINGS:
-            raise SettingsError(
-                f"{path}: section [{SECTION}] has no setting {name!r}. The settings are:"
-                f" {', '.join(sorted(SETTINGS))}.",
-                remedies=run("az", "config", "unset", f"{SECTION}.{name}"),
-            )
         yield _Given(name, raw, f"{SECTION}.{name} in {path}")
 
 
@@ -164,7 +257,7 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[_Given]:
     variables.update({ENVIRONMENT_PREFIX + name.upper(): name for name in SETTINGS})
     for variable, name in variables.items():
         if raw := environ.get(variable, "").strip():
-            yield _Given(name, raw, f"the environment variable {variable}")
+            yield _Given(name, raw, f"{_VARIABLE}{variable}")
 
 
 def _from_arguments(arguments: Mapping[str, object], labels: Mapping[str, str]) -> Iterator[_Given]:

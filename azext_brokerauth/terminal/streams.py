@@ -90,6 +90,12 @@ def written(code: int) -> int:
     return code
 
 
+def shows_colours() -> bool:
+    """Is this a terminal whose person wants colours (https://no-color.org)?"""
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return wanted and sys.stdout.isatty() and sys.stderr.isatty()
+
+
 def say(text: str) -> None:
     """Write to standard error, where that is possible."""
     with contextlib.suppress(OSError, ValueError):

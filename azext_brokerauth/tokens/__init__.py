@@ -6,7 +6,6 @@ import _thread
 import logging
 import os
 import sys
-import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -14,18 +13,19 @@ from dataclasses import dataclass, replace
 
 from azext_brokerauth import clouds
 from azext_brokerauth.accounts import Records
+from azext_brokerauth.aside import aside
 from azext_brokerauth.broker.launch import SHORT_OF_RESOURCES
 from azext_brokerauth.broker.messages import Answer, AppOptions, Ask, Done, Failure, Reply, Step
 from azext_brokerauth.broker.pool import Broker, Window
 from azext_brokerauth.errors import AGAIN, BrokerAuthError, BrokerFailedError, BrokerNotReadyError, InvalidInputError
 from azext_brokerauth.errors.diagnostics import BROKER, ENTRA
 from azext_brokerauth.errors.lookup import from_trouble
-from azext_brokerauth.machine import Machine, detect
+from azext_brokerauth.machine import Kind, Machine, detect
 from azext_brokerauth.models import NO_DATE, Account, Target, Token, TokenRequest, person
 from azext_brokerauth.redaction import redact
 from azext_brokerauth.settings import NO_FALLBACK, Settings, policy
 from azext_brokerauth.speaker import SPEAKER, Logger
-from azext_brokerauth.terminal.countdown import Tell, counting_down
+from azext_brokerauth.terminal.countdown import Tell, WaitFor, counting_down
 from azext_brokerauth.tokens.acquisition import Limits, Prompt, acquire
 from azext_brokerauth.tokens.eligibility import eligibility, why_not_for
 from azext_brokerauth.tokens.flights import Flight, Flights, Ticket, key_of
@@ -75,8 +75,8 @@ class Tokens:
     :keyword window: how prompts are shown.
     :keyword disable_instance_discovery: trust an authority that Microsoft does not know.
     :keyword enable_pii_log: let error messages of the broker tell what it otherwise writes as ``(pii)``.
-    :keyword waiting: while a prompt waits for a person, is given the seconds left, about once a second, in a thread
-        of its own; and None when that is over.
+    :keyword waiting: while something is waited for, is given that and the seconds left, about once a second, in a
+        thread of its own; and None when that is over.
     :keyword notify: is given what a person must read meanwhile. Default: a warning in the log.
     :keyword falls_back: carry out the fallback that was chosen; False: the host does that itself.
     :keyword broker: makes what asks the broker, and is given ``notify``.
@@ -176,9 +176,11 @@ class Tokens:
             self._leave(ticket.flight)
 
     def _leave(self, flight: Flight) -> None:
-        if window := self._flights.leave(flight):
-            # Not here: ending takes a while, and this may be an event loop's thread.
-            _apart(window.end)
+        window = self._flights.leave(flight)
+        # Not here, if it can be: ending takes a while, and this may be an event loop's thread. When the interpreter
+        # ends, the processes have been ended.
+        if window and not aside(window.end) and not sys.is_finalizing():
+            window.end()
 
     def _board(
         self, request: TokenRequest, prompt: Prompt, timeout: float | None, chosen: Settings | None
@@ -188,7 +190,7 @@ class Tokens:
         policy.check_request(settings, request)
         if obstacle := why_not_for(request, options.flag):
             raise obstacle
-        request = replace(request, whose=self._whose(settings, request))
+        request = replace(request, whose=self._whose(settings, request, prompt))
 
         def start(flight: Flight) -> None:
             try:
@@ -225,9 +227,11 @@ class Tokens:
         self._flights.close()
         # In a thread of its own: this one could be interrupted by a signal handler that asks for a token, while it
         # holds locks that the broker needs for the answer.
-        closed = _apart(self._broker.close)
-        while not closed.acquire(timeout=_LOOK):
-            continue
+        if closed := aside(self._broker.close):
+            while not closed.acquire(timeout=_LOOK):
+                continue
+        elif not sys.is_finalizing():
+            self._broker.close()
 
     def _options(self, chosen: Settings) -> AppOptions:
         """:raises BrokerOffError, BrokerNotReadyError: the broker is not used on this machine."""
@@ -239,13 +243,16 @@ class Tokens:
             disable_instance_discovery=self._disable_instance_discovery,
             enable_msa_passthrough=self._window.enable_msa_passthrough,
             enable_pii_log=self._enable_pii_log,
+            keyring=chosen.keyring,
         )
 
-    def _whose(self, chosen: Settings, request: TokenRequest) -> Account | str:
+    def _whose(self, chosen: Settings, request: TokenRequest, prompt: Prompt) -> Account | str:
         """The account to ask for, if its record is known, or its user name, if one was named."""
         if request.account:
             return request.account
         username = request.username or chosen.login_hint
+        if prompt.shows_picker and not username:
+            return ""  # the person chooses: the account in use is not put forward
         target = request.target
         account = self._records().find(username, client_id=target.client_id, authority=target.authority)
         # One that signed in to another tenant, before the policy enforced this one, is not asked for.
@@ -278,20 +285,26 @@ class Tokens:
             )
 
     def _ask(self, ask: Ask, timeout: float) -> Reply:
-        return _timed(ask, lambda: self._broker.ask(ask, timeout))
+        waited = WaitFor.WINDOWS if self._machine.kind is Kind.WSL2 else WaitFor.BROKER
+        with counting_down(self._waiting, waited, timeout):
+            return _timed(ask, timeout, lambda: self._broker.ask(ask, timeout))
 
     def _prompt(self, flight: Flight, ask: Ask, timeout: float) -> Reply:
         def started(window: Window) -> None:
             if not self._flights.show(flight, window):
                 window.end()
 
-        with counting_down(self._waiting, timeout):
-            return _timed(ask, lambda: self._broker.prompt(ask, timeout, started))
+        waited = WaitFor.WINDOW_IN_WINDOWS if self._machine.kind is Kind.WSL2 else WaitFor.WINDOW
+        waited = {Step.BROWSER: WaitFor.BROWSER, Step.DEVICE_CODE: WaitFor.DEVICE_CODE}.get(ask.step, waited)
+        with counting_down(self._waiting, waited, timeout):
+            return _timed(ask, timeout, lambda: self._broker.prompt(ask, timeout, started))
 
     def _token_in(self, reply: Reply, ask: Ask) -> Token:
         if isinstance(reply, Failure):
             speaker = ENTRA if ask.step.is_fallback else BROKER
-            raise from_trouble(reply.trouble, reply.text, reply.correlation_id, ask.request.target, speaker)
+            target = ask.request.target
+            named = self.settings.named(target, ask.request.username)
+            raise from_trouble(reply.trouble, reply.text, reply.correlation_id, target, speaker, named)
         if not isinstance(reply, Answer) or not 0 <= reply.token.expires_on < NO_DATE:
             raise BrokerFailedError("The broker's process gave no token that can be used.", remedies=AGAIN)
         policy.check_answer(self.in_force(), reply.token)  # the policy may have come meanwhile
@@ -307,32 +320,22 @@ class Tokens:
         return reply
 
 
-def _apart(call: Callable[[], None]) -> threading.Lock:
-    """Call a function in a thread of its own; in this one where the system gives no more threads.
-
-    :returns: a lock that is free when that is done.
-    """
-    done = threading.Lock()
-    if sys.is_finalizing():  # processes have been ended by then, and a thread would never run
-        return done
-    done.acquire()
-
-    def run() -> None:
-        try:
-            call()
-        finally:
-            done.release()
-
-    try:
-        _thread.start_new_thread(run, ())
-    except RuntimeError:
-        run()
-    return done
+_STEPS = {
+    Step.SILENT: "Asking the broker for a token of the account, without a window",
+    Step.DEFAULT: "Asking the broker for a token of the account that Windows is signed in with, without a window",
+    Step.PROMPT: "Asking the broker to show its sign-in window",
+    Step.BROWSER: "Signing in with a browser",
+    Step.DEVICE_CODE: "Signing in with a device code",
+    Step.SIGN_OUT: "Asking the broker to sign the account out",
+    Step.ACCOUNTS: "Asking the broker which accounts it knows",
+}
+"""What ``--verbose`` tells of each step."""
 
 
-def _timed(ask: Ask, call: Callable[[], Reply]) -> Reply:
+def _timed(ask: Ask, timeout: float, call: Callable[[], Reply]) -> Reply:
     """Carry out one step, and log what came of it and how long it took."""
     began, outcome = time.monotonic(), "gave nothing"
+    _LOGGER.info("%s (%g s at most)", _STEPS[ask.step], timeout)
     try:
         reply = call()
         outcome = f"answered {type(reply).__name__}"
@@ -341,8 +344,8 @@ def _timed(ask: Ask, call: Callable[[], Reply]) -> Reply:
         return reply
     finally:
         milliseconds = (time.monotonic() - began) * 1000
-        scopes = " ".join(ask.request.scopes)
-        _LOGGER.debug("%s step for %s: %s after %d ms", ask.step.value, scopes, outcome, milliseconds)
+        scopes = " ".join(("for", *ask.request.scopes)) if ask.request.scopes else "for no scope"
+        _LOGGER.info("The %s step %s: %s after %d ms", ask.step.value, scopes, outcome, milliseconds)
 
 
 _LIVE: weakref.WeakSet[Tokens] = weakref.WeakSet()

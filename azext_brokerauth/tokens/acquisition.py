@@ -29,7 +29,15 @@ class Prompt(Enum):
     NEVER = "never"
     IF_NEEDED = "if needed"
     SELECT_ACCOUNT = "select account"
-    """Show the account picker, whatever could be had without it."""
+    """Show the account picker, whatever could be had without it, with the account that was named, if any. Whoever is
+    picked is taken."""
+    INSIST = "insist"
+    """Show it likewise, and take nobody but the account that was named."""
+
+    @property
+    def shows_picker(self) -> bool:
+        """Is a window shown, whatever could be had without one?"""
+        return self in (Prompt.SELECT_ACCOUNT, Prompt.INSIST)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,8 @@ def acquire(
     :param notify: is given what a person must read meanwhile.
     :raises BrokerAuthError: there is no token; never of a step that another one made up for.
     """
-    picker = prompt is Prompt.SELECT_ACCOUNT
+    picker = prompt.shows_picker
+    check = _of_tenant if prompt is Prompt.SELECT_ACCOUNT else _checked
     try:
         if not picker:
             try:
@@ -77,14 +86,14 @@ def acquire(
             except InteractionRequiredError as error:
                 if prompt is Prompt.NEVER:
                     raise
-                _LOGGER.debug("a prompt is needed: %s", error.message)
-        return _by_prompt(request, perform, limits.prompt, picker=picker)
+                _LOGGER.info("A window is needed: %s", error.message)
+        return check(_by_prompt(perform, limits.prompt, picker=picker), request)
     except BrokerAuthError as error:
         if prompt is Prompt.NEVER:
             raise
         notify(fallback.warning(chosen_fallback, error))
     token = perform(Step(chosen_fallback), timeout=limits.prompt, select_account=picker)
-    return _of_tenant(token, request) if picker else _checked(token, request)
+    return check(token, request)
 
 
 def _silently(request: TokenRequest, perform: Perform, timeout: float) -> Token:
@@ -97,11 +106,13 @@ def _silently(request: TokenRequest, perform: Perform, timeout: float) -> Token:
         # The runtime keeps its accounts in the keyring. With a new or a locked one it knows nobody; and a sign-out of
         # which Windows could not be told it remembers, whoever signs in silently since. Only Windows' own account can
         # then be had silently: as good, if it is the one asked for, and Windows has the last word.
-        _LOGGER.debug("the broker's runtime does not have the account; trying Windows' own")
+        _LOGGER.info("The broker's runtime does not have the account; trying the one that Windows is signed in with")
         try:
             return _as_windows_default(request, perform, max(0.0, deadline - time.monotonic()))
         except BrokerAuthError as error:
-            raise unknown from error
+            # The account did sign in: its own command, and not the one that begins with Windows' account.
+            again = own("login", "--username", request.username)
+            raise AccountUnknownError(unknown.message, remedies=again, diagnostics=unknown.diagnostics) from error
 
 
 def _as_windows_default(request: TokenRequest, perform: Perform, timeout: float) -> Token:
@@ -114,13 +125,12 @@ def _as_windows_default(request: TokenRequest, perform: Perform, timeout: float)
         ) from None
 
 
-def _by_prompt(request: TokenRequest, perform: Perform, timeout: float, *, picker: bool) -> Token:
+def _by_prompt(perform: Perform, timeout: float, *, picker: bool) -> Token:
     try:
-        token = perform(Step.PROMPT, timeout=timeout, select_account=picker)
+        return perform(Step.PROMPT, timeout=timeout, select_account=picker)
     except InteractionRequiredError as error:
         # The person was asked, and that did not help: a refusal, at which a chain of credentials must stop.
         raise SignInRefusedError(error.message, remedies=error.remedies, diagnostics=error.diagnostics) from error
-    return _of_tenant(token, request) if picker else _checked(token, request)
 
 
 def _checked(token: Token, request: TokenRequest) -> Token:

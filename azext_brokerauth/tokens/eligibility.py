@@ -6,8 +6,8 @@ import re
 
 from azext_brokerauth.errors import BrokerAuthError, BrokerNotReadyError, BrokerOffError, SignInRefusedError
 from azext_brokerauth.machine import Kind, Machine
-from azext_brokerauth.models import BrokerFlag, TokenRequest, code, person, powershell, run
-from azext_brokerauth.settings import Settings, policy
+from azext_brokerauth.models import PERSONAL_TENANTS, BrokerFlag, TokenRequest, code, configure, person, powershell
+from azext_brokerauth.settings import Settings, change, policy
 
 _FLAGS = {
     Kind.WSL2: (BrokerFlag.WSL, BrokerFlag.LINUX),  # MSAL's flag for Linux covers WSL too.
@@ -36,7 +36,7 @@ def _obstacle(settings: Settings, machine: Machine) -> BrokerAuthError:
             named = BrokerFlag.WSL.value if origin == "default" else origin
             return BrokerOffError(
                 f"The broker is switched off: {named} is false.",
-                remedies=person("Set it to true to use the broker."),
+                remedies=change(settings, BrokerFlag.WSL.value, "true"),
             )
         case Kind.WSL1:
             return BrokerNotReadyError(
@@ -55,12 +55,11 @@ def _obstacle(settings: Settings, machine: Machine) -> BrokerAuthError:
                 + powershell("wsl", "--shutdown"),
                 check="machine",
             )
-    message = f"Not under WSL: this is {machine.kind.value} ({machine.evidence}). Nothing was done."
+    what = "native Linux" if machine.kind is Kind.LINUX else machine.kind.value
+    message = f"This is {what}, not WSL ({machine.evidence}). Nothing was done."
     if own_flag := next(iter(_FLAGS.get(machine.kind, ())), None):
         setting = f"brokerauth.{own_flag.value}=true"
-        return BrokerOffError(
-            message, remedies=run("az", "config", "set", setting, text="To use this platform's own broker,")
-        )
+        return BrokerOffError(message, remedies=configure("set", setting, text="To use this platform's own broker,"))
     return BrokerOffError(message, remedies=person("Sign in with az login, or run this under WSL 2 itself."))
 
 
@@ -79,6 +78,16 @@ def why_not_for(request: TokenRequest, flag: BrokerFlag) -> BrokerAuthError | No
             " broker. Nothing was attempted.",
             remedies=person(
                 "Sign in there by browser: with az login, or in a program with InteractiveBrowserCredential."
+            ),
+        )
+    if target.tenant in PERSONAL_TENANTS and flag in (BrokerFlag.WSL, BrokerFlag.LINUX):
+        # Asked for it, the runtime says in its telemetry that the request is not eligible for the broker, and waits.
+        return SignInRefusedError(
+            f"{target.tenant} is the tenant of personal Microsoft accounts. On WSL and Linux Microsoft's runtime asks"
+            " the account broker for work and school accounts only. Nothing was attempted.",
+            remedies=person(
+                "Use a work or school account, or, for the subscriptions of a personal account, the ID of the tenant"
+                " that they are in: {--tenant}."
             ),
         )
     if request.pop and flag in (BrokerFlag.WSL, BrokerFlag.LINUX):

@@ -21,9 +21,11 @@ def warning(chosen: str, error: BrokerAuthError) -> str:
         raise error
     if only_the_device_counts(error):
         raise type(error)(
-            f"{error.message} A browser or device code cannot prove the device either, so --fallback was not followed.",
+            f"{error.message} A browser or device code cannot prove the device either, so the fallback was not"
+            " followed.",
             remedies=error.remedies,
             diagnostics=error.diagnostics,
         ) from error
     way = _WAYS[chosen]
-    return f"The broker gave no token: {error} Signing in with {way} instead: the token will NOT be device-bound."
+    why = str(error).removesuffix(".")
+    return f"The broker gave no token: {why}. Signing in with {way} instead: the token will NOT be device-bound."

@@ -189,7 +189,7 @@ class Flights:
         now = self._clock()
         entry = self._entries.setdefault(key, _Entry())
         token = None
-        if prompt is not Prompt.SELECT_ACCOUNT and entry.token and age(entry.token, now) is not Age.EXPIRED:
+        if not prompt.shows_picker and entry.token and age(entry.token, now) is not Age.EXPIRED:
             token = entry.token
             if age(token, now) is Age.ADVISORY:
                 # Nobody is shown a window for the sake of a token that is still good for minutes.
@@ -262,7 +262,7 @@ class Flights:
         # key may name another.
         answered = replace(flight.key, claims="")
         keys = {replace(answered, whose=token.account.home_account_id)}
-        if flight.prompt is not Prompt.SELECT_ACCOUNT:
+        if not flight.prompt.shows_picker:
             keys.add(answered)
         for key in [k for k, e in self._entries.items() if e.token and age(e.token, now) is Age.EXPIRED]:
             self._entries[key].token = None
@@ -275,6 +275,8 @@ class Flights:
 
     def _after_failure(self, flight: Flight, failure: BaseException, now: float) -> Landed:
         entry = self._entries.get(flight.key)
+        if flight.prompt.shows_picker:
+            return Landed(failure)  # a person was asked: no older token stands in for their answer
         if entry is None or entry.token is None or age(entry.token, now) is Age.EXPIRED:
             return Landed(failure)
         entry.retry_after = now + RETRY

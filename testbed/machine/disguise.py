@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -50,6 +51,8 @@ def put_on(plan: Plan, layers: Layers, scenario: Scenario, hosts: Sequence[str],
     if scenario.machine == "native-linux":
         _install(plan.programs["windows_program"], LINUX_BROKER)
     _arrange_runtime(plan, layers, scenario.runtime_package)
+    if scenario.kernel_keyring == "refused":
+        _refuse_keys(plan)
     return environment
 
 
@@ -64,7 +67,8 @@ def _trust(layers: Layers, where: str, authority: Path) -> dict[str, str]:
     if not _SYSTEM_STORE.exists():
         _SYSTEM_STORE.touch()
     with_it = _SYSTEM_STORE.read_text() + "\n" + authority.read_text()
-    layers.overlay(_ADDED_AUTHORITIES.parent)
+    # What is below an overlay stays its owner's, who may be unknown here.
+    layers.overlay(_ADDED_AUTHORITIES if _ADDED_AUTHORITIES.is_dir() else _ADDED_AUTHORITIES.parent)
     _ADDED_AUTHORITIES.mkdir(exist_ok=True)
     environment = {"NODE_EXTRA_CA_CERTS": str(authority)}
     if where == "bundle":
@@ -81,14 +85,27 @@ def _trust(layers: Layers, where: str, authority: Path) -> dict[str, str]:
 def _say_release(plan: Plan, layers: Layers, release: str) -> None:
     shim = STATE / "uname_shim.so"
     _install(plan.programs["uname_shim"], shim)
-    preload = Path("/etc/ld.so.preload")
-    write(preload, (preload.read_text() if preload.exists() else "") + f"{shim}\n")
+    _preload(shim)
     layers.replace(Path("/proc/sys/kernel/osrelease"), f"{release}\n")
     layers.replace(Path("/proc/version"), f"Linux version {release} (testbed@localhost) #1 SMP\n")
 
 
+def _preload(shim: Path) -> None:
+    """Let every program that starts from now on load this library."""
+    preload = Path("/etc/ld.so.preload")
+    write(preload, (preload.read_text() if preload.exists() else "") + f"{shim}\n")
+
+
+def _refuse_keys(plan: Plan) -> None:
+    """Let the kernel keep no keys for the programs that start from now on."""
+    shim = STATE / "keys_shim.so"
+    _install(plan.programs["keys_shim"], shim)
+    _preload(shim)
+
+
 def _look_like_wsl(plan: Plan, scenario: Scenario) -> dict[str, str]:
     write(Path("/etc/wsl.conf"), f"[interop]\nenabled={str(scenario.interop).lower()}\n")
+    os.utime("/etc/wsl.conf", (0, 0))  # long before this machine started
     _install(plan.programs["windows_program"], WSLINFO)
     Path("/mnt/wsl").mkdir()
     Path("/mnt/c").mkdir()
@@ -141,7 +158,7 @@ def _hide_webkit(layers: Layers) -> None:
     for directory in {*(library.parent.resolve() for library in found), Path("/var"), Path("/usr/share")}:
         layers.overlay(directory)
     for library in found:
-        library.unlink()
+        library.rename(library.with_name(f".taken-away-{library.name}"))  # where a test's stand-in apt-get finds it
 
 
 def _install(program: str, path: Path) -> None:

@@ -109,10 +109,13 @@ def start(plan: Plan) -> tuple[dict[str, str], Change]:
         from testbed.linux import broker as linux_broker  # nothing else needs jeepney
 
         linux_broker.serve(environment["DBUS_SESSION_BUS_ADDRESS"], broker)
+    daemons = desktop.Daemons()
+    daemons.arrange(current)
 
     def change_all(fields: dict[str, Any]) -> None:
         change(fields)
         disguise.route(current, server.HOSTS)
+        daemons.arrange(current)
 
     return environment, change_all
 

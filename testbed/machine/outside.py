@@ -20,14 +20,18 @@ from testbed.machine.plan import Plan
 from testbed.scenarios import Scenario, load, to_json
 
 _ROOM = Path(__file__).parent
-_SOURCES = {"uname_shim": _ROOM / "uname_shim.c", "windows_program": _ROOM.parent / "windows/program.c"}
+_SOURCES = {
+    "uname_shim": _ROOM / "uname_shim.c",
+    "keys_shim": _ROOM / "keys_shim.c",
+    "windows_program": _ROOM.parent / "windows/program.c",
+}
 """What the machine needs compiled, by the name that the plan gives it."""
 _FROM_THE_CALLER = ("PATH", "USER", "LOGNAME", "SHELL", "TERM")
 """The caller's variables that the machine has too. All others are settings of another machine."""
 _UMASK = 0o022
 _UNTOUCHED = "--default-signal"
 """To env: with no signal ignored, as a program that a login shell starts."""
-_FIXED_AT_START = ("machine", "interop", "keyring", "runtime_package", "trust")
+_FIXED_AT_START = ("machine", "interop", "keyring", "kernel_keyring", "runtime_package", "trust")
 _END_DEADLINE = 5.0
 """Seconds that the machine's programs may take to die with it."""
 
@@ -123,8 +127,8 @@ class Machine:
         :param new_session: out of reach of the caller's terminal.
         :param how: passed on to `subprocess.Popen`; the mode is text.
         """
-        user = ["--user", "--preserve-credentials"] if os.geteuid() != 0 else []
-        enter = [self._nsenter, f"--target={self._pid}", *user, "--mount", "--pid", "--net", "--"]
+        namespaces = ["--user", "--preserve-credentials", "--mount", "--pid", "--net"]
+        enter = [self._nsenter, f"--target={self._pid}", *namespaces, "--"]
         # nsenter ends by the signal that ended the program, unless it ignores that signal. At the caller's terminal it
         # must do as the caller does, who may leave Ctrl-C to the program.
         enter, session = ([tool("env"), _UNTOUCHED, *enter], ["setsid"]) if new_session else (enter, [])
@@ -207,10 +211,14 @@ class Machine:
 
 
 def _start_init(log: IO[str]) -> subprocess.Popen[str]:
-    user = ["--user", "--map-root-user"] if os.geteuid() != 0 else []
-    namespaces = [*user, "--mount", "--pid", "--net", "--fork", "--kill-child"]
+    # The keys that the kernel keeps for a user are those of a user namespace: with one of its own, the machine has its
+    # own, which end with it. `unshare` gives root none with all users in it.
+    python = [sys.executable, "-m"]
+    user = [*python, "testbed.machine.all_users"] if os.geteuid() == 0 else []
+    mapped = ["--user", "--map-root-user"] if os.geteuid() != 0 else []
+    namespaces = [*mapped, "--mount", "--pid", "--net", "--fork", "--kill-child"]
     return subprocess.Popen(
-        [tool("env"), _UNTOUCHED, tool("unshare"), *namespaces, sys.executable, "-m", "testbed.machine.init"],
+        [tool("env"), _UNTOUCHED, *user, tool("unshare"), *namespaces, *python, "testbed.machine.init"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

@@ -20,7 +20,7 @@ class Plan:
     python: tuple[str, ...]
     """The site-packages directories in which the runtime is to be what the scenario says."""
     programs: dict[str, str]
-    """`uname_shim` and `windows_program`, compiled."""
+    """`uname_shim`, `keys_shim` and `windows_program`, compiled."""
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,8 @@ def proxy(broker: Broker, via: str) -> Program:
 
     def run(arguments: list[str]) -> Outcome:
         given = dict(zip(arguments[::2], arguments[1::2], strict=False))
+        if "--method" not in given:
+            return _no("no method is given")
         method = given["--method"]
         # The runtime pings with `{{}}`, which is no JSON.
         request = {} if method == "ping" else json.loads(given["--requestJson"])

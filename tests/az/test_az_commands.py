@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from azext_brokerauth.clouds import CLOUDS, RESOURCE_TYPES
 from testbed.directory import ADA, DEVICE_ID, GRACE
 from tests.az import conftest as az_tests
 from tests.emulated.session import Session, session
@@ -18,7 +19,7 @@ from tests.tokens import claims_of
 Start = Callable[..., Session]
 COMMANDS = (
     *("login", "logout", "list", "show", "set"),
-    *("get-access-token", "inspect-token", "list-settings", "check-health"),
+    *("get-access-token", "inspect-token", "list-settings", "check-health", "repair"),
 )
 ONLY_IN_AZ = ("enable-az", "disable-az", "exec")
 SILENT, PICKER = "acquireTokenSilently", "acquireTokenInteractively"
@@ -99,11 +100,15 @@ def test_a_new_process_gets_a_device_bound_token_and_neither_entra_nor_a_person_
     assert PICKER not in signed_in.calls()
 
 
-def test_an_account_chosen_in_one_host_is_in_use_in_the_other(default: Session) -> None:
+def test_az_follows_its_own_account_and_what_is_chosen_in_az_is_in_use_outside_too(default: Session) -> None:
     default.tell("login", "--username", GRACE.username)
     default.tell_in_az("login")
     default.tell("set", "--username", GRACE.username)
-    assert default.tell_in_az("show")["username"] == GRACE.username
+    assert default.tell("show")["username"] == GRACE.username
+    assert default.tell_in_az("show")["username"] == ADA.username, "az's own account, and Grace is not signed in to az"
+    not_in_az = default.az("brokerauth", "set", "--username", GRACE.username)
+    assert f"{GRACE.username} is not signed in to az through the broker" in not_in_az.stderr
+    assert f"Run: az brokerauth login --username {GRACE.username}" in not_in_az.stderr
     assert default.tell_in_az("set", "--username", ADA.username) is None
     assert default.tell("show")["username"] == ADA.username
     default.tell_in_az("logout", "--all", "--yes")
@@ -177,7 +182,7 @@ for name in sorted(ours, key=lambda name: ("exec" in name, "logout" in name)):  
         ("default", ["get-access-token", "--nonsense"], 2, ["--nonsense"]),
         ("default", ["set"], 2, ["--username"]),
         ("no-network", ["login"], 1, ["no network connection", "Connect Windows", "3399942148"]),
-        ("user-cancels", ["login"], 1, ["The sign-in window was closed", "Run: az brokerauth login"]),
+        ("user-cancels", ["login"], 1, ["The sign-in window was closed", "try again and answer the window"]),
         ("crash", ["login"], 1, ["did not give a usable answer", "wsl --update"]),
         ("hang-on-silent", ["login"], 1, ["did not answer", "wsl --shutdown"]),
     ],
@@ -195,11 +200,30 @@ def test_an_error_has_its_remedy_and_azs_exit_code(
     assert not (nobody.config / "brokerauth/accounts.json").exists()
 
 
+AZS_RESOURCES = """
+import json
+from azure.cli.command_modules.profile import cloud_resource_types
+from azure.cli.command_modules.profile.custom import cloud_resource_type_mappings
+from azure.cli.core.cloud import KNOWN_CLOUDS
+print(json.dumps([cloud_resource_types, {
+    cloud.name: [vars(cloud.endpoints).get(cloud_resource_type_mappings[kind]) or "" for kind in cloud_resource_types]
+    for cloud in KNOWN_CLOUDS}]))
+"""
+
+
+@pytest.mark.any_runtime
+def test_the_types_of_resources_are_those_of_az_in_each_cloud(new_terminal: az_tests.Start) -> None:
+    there = new_terminal("default")
+    types, resources = json.loads(there.run([there.cli.python, "-Ic", AZS_RESOURCES]).stdout)
+    assert tuple(types) == RESOURCE_TYPES
+    assert resources == {cloud.name: list(cloud.resources) for cloud in CLOUDS}
+
+
 @pytest.mark.any_runtime
 @pytest.mark.parametrize(
     ("scenario", "why", "remedy"),
     [
-        ("not-wsl", "Not under WSL", "az config set brokerauth.enable_broker_on_linux=true"),
+        ("not-wsl", "This is native Linux, not WSL", "az config set brokerauth.enable_broker_on_linux=true"),
         ("docker-on-wsl", "a container on a WSL kernel", "under WSL 2 itself"),
         ("wsl1", "This is WSL 1", "wsl --set-version"),
         ("custom-kernel", "a custom kernel", "wsl --shutdown"),
@@ -216,6 +240,11 @@ def test_without_a_reachable_broker_az_says_why_and_goes_on_working(
     assert why in done.stderr
     assert remedy in done.stderr
     assert there.calls() == []
+    shown = there.az("account", "show-broker")
+    assert (shown.returncode, shown.stdout) == (3, "")
+    # What would only be refused is not advised; a missing package can be installed.
+    assert ("Run: az login" in shown.stderr) is (scenario not in ("no-runtime", "missing-library")), shown.stderr
+    assert ("az brokerauth login" in shown.stderr) is (scenario in ("no-runtime", "missing-library")), shown.stderr
     assert there.az("version").returncode == there.az("brokerauth", "--help").returncode == 0
 
 

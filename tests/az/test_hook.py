@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from testbed.directory import ADA, CONTOSO, DEVICE_ID, FABRIKAM, GRACE, SUBSCRIP
 from testbed.scenarios import SCENARIOS
 from tests.az.conftest import Start
 from tests.az.session import CLI, OLDEST, QUICK, Cli, Terminal, machine_for
+from tests.emulated.session import read_all
 
 VAULT = ("--resource", "https://vault.azure.net")
 # With more than five minutes left az answers from its cache, as MSAL does.
@@ -258,7 +260,7 @@ def test_a_service_principal_is_as_without_us(new_terminal: Start) -> None:
 @pytest.mark.parametrize(
     ("words", "added"),
     [
-        (["account", "--help"], r"^    show-broker +: .*\n"),
+        (["account", "--help"], r"^    show-broker +\[Preview\] +: .*\n"),
         (["login", "--help"], ""),
         (["account", "list"], ""),
         (["version", "-o", "yaml"], r"(?<=^extensions:)\n  brokerauth: \S+$"),
@@ -275,7 +277,11 @@ def test_outside_wsl_az_is_byte_for_byte_what_it_is_without_us_but_for_our_lines
     if added:
         put_in = " {}" if words[0] == "version" else ""
         without_ours, lines = re.subn(added, put_in, ours.stdout, flags=re.MULTILINE)
-        assert (lines, without_ours) == (1, stock.stdout)
+        assert lines == 1
+        if "--help" in words:  # our line, the only preview in there, makes the column of the names wider
+            assert without_ours.split() == stock.stdout.split()
+        else:
+            assert without_ours == stock.stdout
     else:
         assert ours.stdout == stock.stdout
 
@@ -291,7 +297,8 @@ def test_exec_passes_arguments_output_and_exit_code_on_as_they_are(signed_in: Te
     (signed_in.directory / "query.txt").write_text("[].name")
     words = ("group", "list", "--query", "@query.txt", "-o", "tsv")
     direct, through = signed_in.az(*words), signed_in.az("brokerauth", "exec", "--", "az", *words)
-    assert (through.returncode, through.stdout, through.stderr) == (0, "app\nnetwork\n", "")
+    assert (through.returncode, through.stdout) == (0, "app\nnetwork\n")
+    assert re.fullmatch(r"WARNING: This command is in preview .*\n", through.stderr)  # az's, of exec itself
     assert direct.stdout == through.stdout
     missing = ("group", "show", "--name", "nobody", "--only-show-errors")
     direct, through = signed_in.az(*missing), signed_in.az("brokerauth", "exec", "--", "az", *missing)
@@ -308,21 +315,59 @@ def test_enable_az_makes_one_file_that_brokers_every_command_and_disable_az_remo
     there.tell("brokerauth", "login")
     home = there.machine.home
     before = {path for path in home.rglob("*") if ".azure" not in path.parts}
+    there.env["SHELL"] = "/bin/bash"
     done = there.az("brokerauth", "enable-az")
     told = json.loads(done.stdout)
     made = {path for path in home.rglob("*") if ".azure" not in path.parts and path.is_file()} - before
     assert {str(path) for path in made} == {told["path"]}
-    assert told["insteadOf"] == there.cli.program
-    assert f"export PATH={home}/.local/bin:$PATH" in done.stderr
+    assert (told["insteadOf"], told["startFile"]) == (there.cli.program, None)
+    assert f'export PATH={home}/.local/bin:"$PATH"' in done.stderr
     path = f"{home}/.local/bin:{there.env['PATH']}"
     assert there.run(["az", "group", "list", "-o", "none"], PATH=path).returncode == 0
     # From within the new az, once more: it does not find itself.
     again = there.run(["az", "brokerauth", "enable-az", "--only-show-errors"], PATH=path)
     assert (json.loads(again.stdout), again.stderr) == (told, "")
     assert there.run(["az", "group", "list", "-o", "none"], PATH=path).returncode == 0
-    assert there.tell("brokerauth", "disable-az") == {"path": told["path"], "removed": True}
-    assert there.tell("brokerauth", "disable-az") == {"path": told["path"], "removed": False}
+    assert there.tell("brokerauth", "disable-az") == {"path": told["path"], "removed": True, "startFiles": []}
+    assert there.tell("brokerauth", "disable-az") == {"path": told["path"], "removed": False, "startFiles": []}
     assert there.run(["az", "version"], PATH=path).returncode == 0
+
+
+@pytest.mark.any_runtime
+def test_enable_az_asks_and_then_new_terminals_find_its_az_until_disable_az(new_terminal: Start) -> None:
+    there = new_terminal("default")
+    there.env["SHELL"] = "/bin/bash"
+    start = there.machine.home / ".bashrc"
+    start.write_text("# mine, without an end")
+    assert "Add it?" in answer_at_terminal(there, b"n\n")
+    assert start.read_text() == "# mine, without an end"
+    assert "New terminals run" in answer_at_terminal(there, b"y\n")
+    made = str(there.machine.home / ".local/bin/az")
+    assert there.run(["bash", "-ic", "command -v az"]).stdout.strip() == made
+    assert there.tell("brokerauth", "enable-az", "--yes")["startFile"] == str(start)
+    assert start.read_text().count("export PATH") == 1
+    assert there.tell("brokerauth", "disable-az")["startFiles"] == [str(start)]
+    assert start.read_text() == "# mine, without an end"
+
+
+def answer_at_terminal(there: Terminal, answer: bytes) -> str:
+    """What a person sees who runs `az brokerauth enable-az`, and answers its question."""
+    ours, theirs = pty.openpty()
+    process = there.machine.popen(
+        [there.cli.program, "brokerauth", "enable-az"],
+        there.env,
+        there.directory,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while b"Add it?" not in shown:
+        shown += os.read(ours, 4096)
+    os.write(ours, answer)
+    process.wait(60)
+    return shown.decode() + read_all(ours)
 
 
 @pytest.mark.any_runtime

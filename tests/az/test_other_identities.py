@@ -66,6 +66,9 @@ def test_managed_identity(there: Terminal, tmp_path: Path) -> None:
     assert "systemAssignedIdentity" in printed[1]
     assert CONTOSO.tenant_id in printed[2]
     assert show_broker(there, tmp_path, **APP_SERVICE)["tokenSource"] == "managedIdentity"
+    said = there.refuse("brokerauth", "show", status=3, AZURE_CONFIG_DIR=str(tmp_path / "ours"), **APP_SERVICE)
+    assert "az is using a managed identity, which does not sign in through the broker." in said
+    assert "To sign in through the broker, run: az brokerauth login" in said
 
 
 def test_cloud_shell(there: Terminal, tmp_path: Path) -> None:

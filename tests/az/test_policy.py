@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from testbed.directory import ADA, CONTOSO, FABRIKAM, GRACE, SUBSCRIPTIONS
 from testbed.scenarios import Scenario
 from tests.az.conftest import Start
-from tests.az.session import Terminal
+from tests.az.session import REPOSITORY, Terminal
 from tests.az.test_az_fallback import login
 
 VAULT = ("--resource", "https://vault.azure.net")
@@ -57,6 +58,22 @@ def test_a_policy_of_memory_only_keeps_azs_cache_without_tokens_and_exec_switche
     assert "AccessToken" not in cache or not cache["AccessToken"]
     assert FILE in there.refuse("brokerauth", "exec", "--", "az", "version")
     assert FILE in there.refuse("brokerauth", "exec", "--", "az", "version", AZURE_BROKERAUTH_ALLOW_EXEC="true")
+
+
+@pytest.mark.any_runtime
+def test_what_a_policy_of_memory_only_takes_from_plain_az_the_launcher_gives_back(new_terminal: Start) -> None:
+    there = new_terminal("default")
+    enforce(there, MEMORY)
+    done = there.az("brokerauth", "login")
+    assert "az brokerauth enable-az" in done.stderr
+    page = (REPOSITORY / "docs" / "rollout.md").read_text()
+    words = re.search(r"```\n(Can't find token.+?)```", page, re.DOTALL)
+    assert words is not None
+    assert words[1].strip() in there.refuse("group", "list").replace("ERROR: ", "")
+    assert there.az("brokerauth", "enable-az", "--only-show-errors").returncode == 0
+    listed = there.run(["az", "group", "list"], PATH=f"{there.machine.home}/.local/bin:{there.env['PATH']}")
+    assert [group["name"] for group in json.loads(listed.stdout)] == ["app", "network"]
+    assert not cached(there, "AccessToken")
 
 
 def test_an_enforced_account_holds_for_the_one_that_answers(new_terminal: Start) -> None:

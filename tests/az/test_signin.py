@@ -71,6 +71,14 @@ def test_a_claims_challenge_given_to_login_reaches_the_broker(new_terminal: Star
 
 
 @pytest.mark.any_runtime
+def test_who_asks_for_personal_accounts_is_not_signed_in_with_a_work_account(new_terminal: Start) -> None:
+    there = new_terminal("default")
+    assert "personal Microsoft accounts" in there.refuse("brokerauth", "login", "--tenant", "consumers")
+    assert there.broker_calls() == []
+    assert there.tell("brokerauth", "login", "--tenant", "common")["tenantId"] == CONTOSO.tenant_id
+
+
+@pytest.mark.any_runtime
 def test_on_a_terminal_az_shows_its_own_picker(new_terminal: Start) -> None:
     there = new_terminal("default")
     typing = there.machine.popen(

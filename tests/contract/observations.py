@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from azure.core.credentials import AccessTokenInfo
+from azure.core.exceptions import ClientAuthenticationError
 
 from tests.tokens import claims_of
 
@@ -181,6 +182,34 @@ def authenticate_gives_a_record_to_start_from(make: Make) -> object:
     with make(authentication_record=record, disable_automatic_authentication=True) as credential:
         token = credential.get_token(VAULT)
     return type(record).__name__, record.username, record.tenant_id, record.authority, claims_of(token.token)["upn"]
+
+
+@observation
+def authenticate_takes_whoever_is_picked(make: Make) -> object:
+    with make() as credential:
+        return credential.authenticate().username, claims_of(credential.get_token(VAULT).token)["upn"]
+
+
+def _another_is_picked_than(make: Make, **named: object) -> object:
+    with make(**named) as credential:
+        before = claims_of(credential.get_token(ARM).token)["upn"]
+        try:
+            credential.authenticate(scopes=[ARM])
+        except ClientAuthenticationError as error:
+            return before, str(error).partition(" asked for")[0], claims_of(credential.get_token(VAULT).token)["upn"]
+        return "nobody refused"
+
+
+@observation
+def authenticate_takes_nobody_but_the_login_hint(make: Make) -> object:
+    return _another_is_picked_than(make, login_hint="ada@contoso.com")
+
+
+@observation
+def authenticate_takes_nobody_but_whom_the_record_names(make: Make) -> object:
+    with make(use_default_broker_account=True) as credential:
+        record = credential.authenticate()
+    return _another_is_picked_than(make, authentication_record=record)
 
 
 @observation

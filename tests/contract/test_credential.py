@@ -11,6 +11,7 @@ import pytest
 
 from testbed.directory import CONTOSO, DEVICE_ID, FABRIKAM
 from testbed.machine import Machine
+from testbed.scenarios import Scenario
 from tests.contract.conftest import Observed, observe
 
 PAGE = Path(__file__).parents[2] / "docs" / "sdk.md"
@@ -90,6 +91,19 @@ def test_on_a_healthy_machine(healthy: dict[str, Observed], kind: str, name: str
     assert fits(seen, HEALTHY[name]) is not (kind == "peer" and name in DIFFERENCES), seen
 
 
+def test_authenticate_takes_no_other_account_than_the_one_that_was_named(runtime: str) -> None:
+    grace = "grace@contoso.com"
+    refused = f"BrokerCredential: The broker answered for {grace}; ada@contoso.com was"
+    expected = {
+        "authenticate_takes_whoever_is_picked": [grace, grace],
+        "authenticate_takes_nobody_but_the_login_hint": ["ada@contoso.com", refused, "ada@contoso.com"],
+        "authenticate_takes_nobody_but_whom_the_record_names": ["ada@contoso.com", refused, "ada@contoso.com"],
+    }
+    with Machine(Scenario(picks=grace), runtime) as machine:
+        observed = observe(machine, ["sync", "aio"], list(expected))
+    assert [one.seen for one in observed.values()] == [expected, expected]
+
+
 @pytest.mark.parametrize("scenario", ["not-wsl", "no-runtime"])
 def test_the_peer_stops_a_chain_where_nothing_was_attempted(
     machine_in: Callable[[str], Machine], scenario: str
@@ -127,7 +141,7 @@ def test_a_process_that_got_a_token_holds_neither_msal_nor_the_runtime(runtime: 
 
 LOG = ["WARNING", "WARNING"]
 LOG_ONCE = ["WARNING", "DEBUG"]
-NOT_WSL = raised("CredentialUnavailableError", "Not under WSL")
+NOT_WSL = raised("CredentialUnavailableError", "not WSL")
 REFUSED, UNAVAILABLE, PROMPT_NEEDED = (
     "ClientAuthenticationError",
     "CredentialUnavailableError",

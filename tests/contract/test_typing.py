@@ -1,12 +1,19 @@
-"""A user's program type-checks under mypy --strict, and its mistakes are found."""
+"""A user's program and the samples type-check strictly, in an editor and in CI, and a program's mistakes are found."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+HERE = Path(__file__).parents[2]
+PAGES = (HERE / "README.md", HERE / "docs" / "sdk.md")
+EXAMPLES = HERE / "docs" / "examples"
 PROGRAM = """
 from azure.core.credentials import SupportsTokenInfo, TokenCredential
 from azure.core.credentials_async import AsyncSupportsTokenInfo, AsyncTokenCredential
@@ -22,7 +29,7 @@ URL = "https://contoso.vault.azure.net"
 def use(old: TokenCredential, new: SupportsTokenInfo) -> None: ...
 def use_async(old: AsyncTokenCredential, new: AsyncSupportsTokenInfo) -> None: ...
 
-with BrokerCredential(tenant_id="contoso.com", timeout=60) as credential:
+with BrokerCredential(tenant_id="contoso.com", timeout=60, logging_enable=True) as credential:
     use(credential, credential)
     SecretClient(URL, credential)
     ChainedTokenCredential(credential)
@@ -46,28 +53,58 @@ async def main() -> AuthenticationRecord:
         use_async(credential, credential)
         AsyncSecretClient(URL, credential)
         return await credential.authenticate()
+
 """
-MISTAKE = """
+MISTAKES = """\
 BrokerCredential(tenant_id=1)
+BrokerCredential(tennant_id="contoso.com")
+AsyncBrokerCredential(tennant_id="contoso.com")
+BrokerCredential(require_broker="false")
+BrokerCredential().authenticate(scope="https://vault.azure.net/.default")
+Mine(purpose="reports")
 """
+NAMED = ("tenant_id", "tennant_id", "tennant_id", "require_broker", "scope", "purpose")
 
 
-def test_a_users_program_type_checks_strictly(tmp_path: Path) -> None:
-    (tmp_path / "program.py").write_text(PROGRAM + MISTAKE)
-    mypy = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--strict",
-        "--config-file=",
-        "--cache-dir=.cache",
-        "--follow-imports=silent",
-        "program.py",
-    ]
-    environment = {**os.environ, "MYPYPATH": str(Path(__file__).parents[2])}
-    told = subprocess.run(mypy, cwd=tmp_path, env=environment, capture_output=True, text=True).stdout.splitlines()
-    line = PROGRAM.count("\n") + 2
-    assert [text for text in told if ": error:" in text] == [
-        f'program.py:{line}: error: Argument "tenant_id" to "BrokerCredential" has incompatible type "int"; '
-        'expected "str | None"  [arg-type]'
-    ], told
+def mypy(where: Path) -> list[tuple[str, int, str]]:
+    """The mistakes that it finds in a directory: file, line and message of each."""
+    options = ["--strict", "--config-file=", "--cache-dir=.cache", "--follow-imports=silent"]
+    told = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, *sorted(path.name for path in where.glob("*.py"))],
+        cwd=where,
+        env={**os.environ, "MYPYPATH": str(HERE)},
+        capture_output=True,
+        text=True,
+    ).stdout
+    return [(f, int(n), text) for f, n, text in re.findall(r"^(.+?):(\d+): error: (.+)", told, re.MULTILINE)]
+
+
+def pyright(where: Path) -> list[tuple[str, int, str]]:
+    """As :func:`mypy`; Pylance, VS Code's, is made of it too."""
+    settings = {"typeCheckingMode": "strict", "extraPaths": [str(HERE)], "include": ["*.py"]}
+    (where / "pyrightconfig.json").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable, "--project", "."]
+    done = subprocess.run(command, cwd=where, capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    assert report["summary"]["filesAnalyzed"] == len([*where.glob("*.py")]), done.stdout + done.stderr
+    found = [one for one in report["generalDiagnostics"] if one["severity"] == "error"]
+    return [(Path(one["file"]).name, one["range"]["start"]["line"] + 1, one["message"]) for one in found]
+
+
+@pytest.mark.parametrize("checker", [mypy, pyright])
+def test_a_users_program_and_the_samples_type_check_strictly(checker: object, tmp_path: Path) -> None:
+    assert callable(checker)
+    (tmp_path / "program.py").write_text(PROGRAM + MISTAKES)
+    for page in PAGES:
+        snippets = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+        assert snippets
+        for number, snippet in enumerate(snippets):
+            (tmp_path / f"{page.stem.lower()}_{number}.py").write_text(snippet)
+    for example in EXAMPLES.glob("*.py"):
+        (tmp_path / f"example_{example.name}").write_text(example.read_text())
+    first = PROGRAM.count("\n") + 1
+    wanted = [("program.py", first + number, name) for number, name in enumerate(NAMED)]
+    found = checker(tmp_path)
+    assert [one[:2] for one in found] == [one[:2] for one in wanted], found
+    for (_, _, message), (_, _, name) in zip(found, wanted, strict=True):
+        assert name in message

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 import yaml
 
 from azext_brokerauth import settings
+from azext_brokerauth.health.checks import CHECKS
 from testbed.scenarios import Scenario
 from tests.emulated.session import Session
 
@@ -109,25 +115,37 @@ def test_the_extension_is_there_for_all_users_of_az(tmp_path: Path) -> None:
     # Whoever runs the play has the extension for themselves already.
     shutil.copytree(HERE / ".az" / "cliextensions" / "brokerauth", tmp_path / "own" / "brokerauth")
 
-    def give() -> str:
+    launcher = tmp_path / "bin" / "az"
+    launcher.parent.mkdir()
+
+    def give(policy: dict[str, object]) -> str:
         return play(
             tmp_path,
             [{"ansible.builtin.include_role": {"name": str(ROLE), "tasks_from": "az"}}],
             environ=environ,
             brokerauth_az=str(az),
+            brokerauth_az_launcher_directory=str(launcher.parent),
+            brokerauth_policy=policy,
             brokerauth_wheel=str(wheel),
             brokerauth_home=str(wheel.parent),
         )
 
-    first = give()
+    first = give({})
     assert "changed=1" in first, first
     assert (tmp_path / "everybody" / "brokerauth" / "azext_brokerauth").is_dir()
     somebody_else = environ | {"AZURE_EXTENSION_DIR": str(tmp_path / "none")}
     listed = run(az, "brokerauth", "list-settings", "--query", "[].name", **somebody_else)
     assert "tenant_id" in json.loads(listed.stdout), listed.stderr
-    again = give()
+    again = give({"token_cache": "memory", "allow_exec": False})
     assert "changed=0" in again, again
     assert "failed=0" in again, again
+    assert not launcher.exists()
+    # What such a policy keeps out of az's cache, other az commands have from the launcher only.
+    said = give({"token_cache": "memory"})
+    assert "changed=1" in said, said
+    assert "failed=0" in said, said
+    version = run(launcher, "version", "--query", "extensions.brokerauth", **somebody_else)
+    assert version.stdout, version.stderr
 
 
 def test_a_machine_without_az_is_told_so(tmp_path: Path) -> None:
@@ -141,15 +159,65 @@ def test_a_machine_without_az_is_told_so(tmp_path: Path) -> None:
     assert "failed=0" in said
 
 
+def test_check_health_can_run_by_itself_and_tells_the_journal_what_intune_is_told(tmp_path: Path) -> None:
+    units = tmp_path / "systemd" / "user"
+
+    def have(*, timer: bool) -> str:
+        return play(
+            tmp_path,
+            [{"ansible.builtin.include_role": {"name": str(ROLE), "tasks_from": "timer"}}],
+            environ={},
+            brokerauth_health_timer=timer,
+            brokerauth_unit_directory=str(units),
+        )
+
+    assert "failed=0" in have(timer=True)
+    timer = units / "timers.target.wants" / "brokerauth-check-health.timer"
+    assert timer.samefile(units / "brokerauth-check-health.timer")
+    service = units / "brokerauth-check-health.service"
+    checked = run("systemd-analyze", "verify", "--user", "--man=no", "--recursive-errors=no", service, timer.resolve())
+    # systemd sees whether the program is there, which is not installed here.
+    complaints = [line for line in checked.stderr.splitlines() if "/usr/local/bin/brokerauth" not in line]
+    assert not [line for line in complaints if "brokerauth" in line], checked.stderr
+    assert COLLECT is not None
+    (started,) = re.findall("^ExecStart=(.+)$", service.read_text(), re.MULTILINE)
+    told = shlex.split(COLLECT[1].replace("-o", "--output"))
+    assert shlex.split(started) == ["/usr/local/bin/brokerauth", *told, "--query", COLLECT[2]]
+    assert "failed=0" in have(timer=False)
+    assert not [path for path in units.rglob("*") if not path.is_dir()]
+
+
+def test_what_a_user_has_of_it_is_taken_and_nothing_behind_a_link(tmp_path: Path) -> None:
+    tidy_up = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["brokerauth_tidy_up"]
+    home, elsewhere = tmp_path / "home of $(ada)", tmp_path / "elsewhere"
+    for made in (home / ".azure" / "cliextensions", home / ".local" / "bin", elsewhere):
+        made.mkdir(parents=True)
+    (elsewhere / "accounts.json").touch()
+    (home / ".azure" / "brokerauth").symlink_to(elsewhere)
+    (home / ".azure" / "cliextensions" / "brokerauth").mkdir()
+    (home / ".azure" / "cliextensions" / "other").mkdir()
+    launcher = home / ".local" / "bin" / "az"
+    launcher.write_text("#!/bin/sh\n# Made by: az brokerauth enable-az. Removed by: az brokerauth disable-az.\n")
+    removed = run("sh", "-c", tidy_up, "sh", home)
+    assert len(removed.stdout.splitlines()) == 3, removed.stderr
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if not path.is_dir()}
+    assert left == {"elsewhere/accounts.json"}
+    assert (home / ".azure" / "cliextensions" / "other").is_dir()
+    launcher.write_text("#!/bin/sh\n# somebody's own\n")
+    assert run("sh", "-c", tidy_up, "sh", home).stdout == ""
+    assert launcher.exists()
+
+
 # ---- the recipes on the page -----------------------------------------------------------------------------------------
 
 COLLECT = re.search(r"brokerauth (check-health -o json) --query \"(.+?)\"\)", PAGE)
 GLANCE = re.search(r"```bash\njq -n '(.+?)'", PAGE, re.DOTALL)
 ANSWER = re.search(r"```json\n(.+?)```", PAGE, re.DOTALL)
+QUESTIONS = re.search(r"```sql\n(.+?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.any_runtime
-@pytest.mark.parametrize("scenario", ["default", "no-keyring", "old-wsl"])
+@pytest.mark.parametrize("scenario", ["default", "no-keyring-packages", "old-wsl"])
 def test_what_intune_collects_is_short_and_names_what_is_broken(
     start: Callable[[Scenario | str], Session], scenario: str
 ) -> None:
@@ -164,19 +232,68 @@ def test_what_intune_collects_is_short_and_names_what_is_broken(
     assert len(short.stdout) < 2048
 
 
-def test_the_fleet_at_a_glance(tmp_path: Path) -> None:
+def save(directory: Path, outputs: Sequence[str | None], page: int) -> None:
+    """Write what the scripts said as Microsoft Graph gives it, so many on a page."""
+    (directory / "run-states").mkdir()
+    states = [{"id": str(n), "preRemediationDetectionScriptOutput": output} for n, output in enumerate(outputs)]
+    for first in range(0, len(states), page):
+        file = directory / "run-states" / f"{first:07}.json"
+        file.write_text(json.dumps({"value": states[first : first + page]}))
+
+
+def ask_jq(directory: Path) -> Any:
     assert GLANCE is not None
+    done = run("jq", "-n", GLANCE[1], *sorted((directory / "run-states").iterdir()))
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def ask_duckdb(directory: Path) -> Any:
+    """The answers in the shape of jq's."""
+    assert QUESTIONS is not None
+    script = QUESTIONS[1].replace("'run-states/", f"'{directory}/run-states/")
+    with duckdb.connect() as database:
+        tables = [database.execute(statement).fetchall() for statement in duckdb.extract_statements(script)]
+    _, [(machines, healthy)], versions, checks = tables
+    failed: dict[str, dict[str, int]] = {}
+    for check, machine, count in checks:
+        failed.setdefault(check, {})[machine] = count
+    return {"machines": machines, "healthy": healthy, "versions": dict(versions), "failed": failed}
+
+
+def test_the_fleet_at_a_glance(tmp_path: Path) -> None:
     assert ANSWER is not None
     reports = [
         {"version": "1.0.0b1", "machine": "WSL 2", "healthy": True, "failed": []},
-        {"version": "1.0.0b1", "machine": "WSL 2", "healthy": False, "failed": ["keyring"]},
-        {"version": "1.0.0b1", "machine": "WSL 2", "healthy": False, "failed": ["keyring", "wsl-version"]},
+        {"version": "1.0.0b1", "machine": "WSL 2", "healthy": False, "failed": ["libraries"]},
+        {"version": "1.0.0b1", "machine": "WSL 2", "healthy": False, "failed": ["libraries", "wsl-version"]},
+        {"version": "1.0.0b1", "machine": "WSL 1", "healthy": False, "failed": ["machine"]},
     ]
-    outputs = [*map(json.dumps, reports), "The system cannot find the file specified.", None]
-    states = [{"id": str(n), "preRemediationDetectionScriptOutput": output} for n, output in enumerate(outputs)]
-    pages = [tmp_path / "1.json", tmp_path / "2.json"]
-    for page, part in zip(pages, (states[:2], states[2:]), strict=True):
-        page.write_text(json.dumps({"value": part}))
-    done = run("jq", "-n", GLANCE[1], *pages)
-    assert done.stderr == ""
-    assert json.loads(done.stdout) == json.loads(ANSWER[1])
+    save(tmp_path, [*map(json.dumps, reports), "The system cannot find the file specified.", None], page=4)
+    assert ask_jq(tmp_path) == ask_duckdb(tmp_path) == json.loads(ANSWER[1])
+
+
+@pytest.mark.parametrize("size", [500, pytest.param(100_000, marks=pytest.mark.full)])
+def test_a_large_fleet_is_told_the_same_by_both(tmp_path: Path, size: int) -> None:
+    ids = [check.id for check in CHECKS]
+    chance = random.Random(size)  # noqa: S311  (the same fleet each time)
+    expected: dict[str, Any] = {"machines": size, "healthy": 0, "versions": Counter(), "failed": {}}
+    outputs: list[str | None] = []
+    for _ in range(size):
+        failed = chance.sample(ids, chance.choice((0, 0, 0, 1, 2, 5)))
+        version, machine = chance.choice(("1.0.0b1", "1.0.0", "1.1.0")), chance.choice(("WSL 2", "WSL 1", "Linux"))
+        report = {"version": version, "machine": machine, "healthy": not failed, "failed": failed}
+        line: str | None = json.dumps(report, indent=chance.choice((None, 2)))
+        if not chance.randrange(20):
+            cut = line[: chance.randrange(len(line))] if line else ""
+            line = chance.choice((None, "", "[]", "null", "7", '{"error": "x"}', "not JSON: Ω", '"failed"', cut))
+            version = machine = "no report"
+            failed = ["no report"]
+        expected["healthy"] += not failed
+        expected["versions"][version] += 1
+        for check in failed:
+            expected["failed"].setdefault(check, Counter())[machine] += 1
+        outputs.append(line)
+    save(tmp_path, outputs, page=1000)
+    assert ask_jq(tmp_path) == expected
+    assert ask_duckdb(tmp_path) == expected

@@ -83,7 +83,7 @@ class Session(Shell):
 
     def check(self) -> None:
         """The promises that hold in every scenario."""
-        wait_until(lambda: self.machine.processes() == [], 5)
+        wait_until(lambda: self.machine.processes() == [], 12)  # a private keyring lingers
         if not self.elsewhere:
             self._check_only_the_broker()
         files = [file for file in self.machine.home.rglob("*") if file.is_file()]

@@ -37,14 +37,15 @@ def test_a_token_of_somebody_elses_tenant_is_not_given_to_a_credential(start: St
     assert f"{KATHERINE.username} was asked for" in said
 
 
-def test_with_a_locked_keyring_the_windows_account_works_and_another_is_told_to_unlock_it(start: Start) -> None:
+def test_with_the_sessions_keyring_locked_windows_account_works_and_another_is_told_why_not(start: Start) -> None:
     there = start("locked-keyring")
+    there.env["AZURE_BROKERAUTH_KEYRING"] = "session"
     there.tell("login")
     assert there.claims()["oid"] == ADA.home.object_id
     there.tell("login", "--username", KATHERINE.username)
     said = there.refuse("get-access-token")
-    assert "keyring" in said
-    assert "Unlock the keyring named 'login'" in said
+    assert "or locked, as the session's may be (setting keyring)" in said
+    assert f"brokerauth login --username {KATHERINE.username}" in said
 
 
 def test_an_error_keeps_what_support_needs(start: Start) -> None:

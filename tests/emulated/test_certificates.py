@@ -28,9 +28,9 @@ with BrokerCredential(tenant_id={CONTOSO.domain!r}, login_hint={ADA.username!r})
 BY_DOMAIN = ("get-access-token", "--tenant", CONTOSO.domain)
 
 
-def check(there: Session) -> dict[str, Any]:
-    told = json.loads(there.brokerauth("check-health").stdout)
-    (found,) = (check for check in told["checks"] if check["id"] == "certificates")
+def check(there: Session, id: str = "certificates", **env: str) -> dict[str, Any]:
+    told = json.loads(there.brokerauth("check-health", **env).stdout)
+    (found,) = (check for check in told["checks"] if check["id"] == id)
     return dict(found)
 
 
@@ -47,6 +47,8 @@ def test_what_only_python_trusts_is_told_apart_found_and_mended(start: Start) ->
     assert there.claims("--tenant", CONTOSO.tenant_id)["tid"] == CONTOSO.tenant_id
     found = check(there)
     assert (found["severity"], "lacks what REQUESTS_CA_BUNDLE has" in found["finding"]) == ("warn", True)
+    way = check(there, "authority")
+    assert (way["severity"], "signed by Stand-in CA for tests" in way["finding"]) == ("warn", True)
     copy, take = (remedy["command"] for remedy in found["remedies"])
     assert copy.startswith("Copy the certificate of Stand-in CA for tests to /usr/local/share/ca-certificates")
     there.run(["sh", "-c", 'cp "$NODE_EXTRA_CA_CERTS" /usr/local/share/ca-certificates/company.crt']).check_returncode()
@@ -63,9 +65,13 @@ def test_what_only_the_runtime_trusts_is_told_apart_found_and_mended(start: Star
     found = check(there)
     assert (found["severity"], "Python trusts certifi's list" in found["finding"]) == ("warn", True)
     (remedy,) = found["remedies"]
+    way = check(there, "authority")
+    assert (way["severity"], way["remedies"]) == ("fail", [remedy])
+    assert "signed by Stand-in CA for tests, whom only the system's store knows" in way["finding"]
     name, _, value = remedy["command"].removeprefix("export ").partition("=")
     there.env[name] = value
     assert check(there)["severity"] == "pass"
+    assert "TLS is inspected: Stand-in CA for tests" in check(there, "authority")["finding"]
     assert there.tell("login")["username"] == ADA.username
 
 
@@ -88,3 +94,5 @@ def test_what_kept_msal_from_the_authority_is_named(
     said = there.refuse("login", **env)
     assert cause in said
     assert "HTTPSConnectionPool" not in said
+    found = check(there, "authority", **env)
+    assert (found["severity"], cause in found["finding"]) == ("fail", True), found

@@ -14,9 +14,9 @@ UNAVAILABLE, REFUSED = "CredentialUnavailableError", "ClientAuthenticationError"
 
 # scenario -> why, what to do
 OFF = {
-    "not-wsl": ("Not under WSL: this is Linux", "az config set brokerauth.enable_broker_on_linux=true"),
-    "native-linux": ("Not under WSL: this is Linux", "az config set brokerauth.enable_broker_on_linux=true"),
-    "docker-on-wsl": ("Not under WSL: this is a container on a WSL kernel", "run this under WSL 2 itself"),
+    "not-wsl": ("This is native Linux, not WSL", "config set brokerauth.enable_broker_on_linux=true"),
+    "native-linux": ("This is native Linux, not WSL", "config set brokerauth.enable_broker_on_linux=true"),
+    "docker-on-wsl": ("This is a container on a WSL kernel, not WSL", "run this under WSL 2 itself"),
 }
 WRONG_WSL = {
     "wsl1": ("This is WSL 1", "wsl --set-version <distribution> 2"),
@@ -27,7 +27,7 @@ NOT_READY = {
     "missing-library": ("libwebkit2gtk-4.1.so.0", "sudo apt-get install libwebkit2gtk-4.1-0"),
     "old-wsl": ("since version 2.4.13", "wsl --update"),
     "no-interop": ("needs interop", "/etc/wsl.conf"),
-    "no-keyring": ("Secret Service", "a keyring named 'login'"),
+    "no-keyring-packages": ("dbus-daemon and gnome-keyring-daemon", "sudo apt-get install dbus gnome-keyring"),
 }
 COMMANDS = (
     *(["login"], ["login", "--no-prompt"], ["login", "--select-account"], ["logout", "--yes"], ["list"], ["show"]),
@@ -110,7 +110,7 @@ def test_login_names_what_is_missing_and_how_to_get_it(start: Start, name: str) 
         assert why in said
         assert remedy in said
     assert there.tell("list") == []
-    for words in (["show"], ["get-access-token"], ["inspect-token"], ["logout", "--yes"]):
+    for words in (["show"], ["get-access-token"], ["inspect-token"]):
         assert "Run: brokerauth login" in there.refuse(*words, status=3)
 
 

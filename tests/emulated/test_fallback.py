@@ -200,7 +200,7 @@ def test_who_closes_the_window_is_not_sent_to_a_browser(start: Start) -> None:
 
 def test_outside_wsl_a_fallback_does_nothing_either(start: Start) -> None:
     there = start("not-wsl")
-    assert "Not under WSL" in there.refuse("login", "--fallback", "browser", **QUICK)
+    assert "This is native Linux, not WSL" in there.refuse("login", "--fallback", "browser", **QUICK)
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from testbed.directory import ADA, GRACE, KATHERINE
-from testbed.scenarios import Scenario
-from tests.emulated.session import Session
+from testbed.scenarios import SCENARIOS, Scenario
+from tests.emulated.session import AZ, BROKERAUTH, Session
 from tests.inheritance import INHERITED
 
 Start = Callable[[Scenario | str], Session]
@@ -31,8 +34,10 @@ BROKEN = {
     "custom-kernel": (("machine",), (), "In %UserProfile%\\.wslconfig"),
     "old-wsl": (("wsl-version",), (), "wsl.exe --update"),
     "no-interop": (("interop",), (), "sed -i '/^\\[interop\\]/"),
-    "no-keyring": (("secret-service",), (), "read -rsp"),
-    "locked-keyring": (("keyring-unlocked",), (), "read -rsp"),
+    "no-keyring": ((), (), ""),
+    "hung-session-bus": ((), (), ""),
+    "no-keyring-packages": (("keyring",), (), "apt-get update"),
+    "no-kernel-keyring": ((), ("keyring",), "Run outside of the sandbox"),
     "missing-library": (("libraries",), (), "apt-get update"),
     "no-runtime": (("pymsalruntime",), (), ""),
     "mirrored-networking": ((), ("networking",), "If a sign-in is refused, set networkingMode=nat"),
@@ -40,7 +45,7 @@ BROKEN = {
     "session-0": ((), ("windows-desktop",), "Sign in once from a WSL window"),
     "unknown-device": ((), ("device",), "In Windows: Settings > Accounts"),
     "no-prt": ((), ("prt",), "Lock Windows"),
-    "clock-behind": (("clock",), (), "hwclock --hctosys"),
+    "clock-behind": ((), ("clock",), "hwclock --hctosys"),
 }
 TIED = ("default", "missing-library", "no-runtime")
 """Scenarios in which the runtime makes a difference."""
@@ -76,18 +81,119 @@ def test_the_table_can_be_scanned_and_its_end_pasted(start: Start) -> None:
     there = start("old-wsl")
     done = there.brokerauth("check-health", "--output", "table")
     assert done.returncode == 1
-    table, _, block = done.stdout.partition("# To fix it, in this order:\n")
+    table, _, block = done.stdout.partition(
+        "# To fix it, run: brokerauth repair\n# Or do it yourself, in this order:\n"
+    )
     assert [line.split()[1] for line in table.splitlines() if " FAIL " in line] == ["wsl-version"]
     assert "\x1b" not in table
-    assert block.splitlines() == ["# In PowerShell on Windows:", "#   wsl.exe --update", "#   wsl.exe --shutdown"]
+    assert block.splitlines() == [
+        *("# In PowerShell on Windows:", "#   wsl.exe --update", "#   wsl.exe --shutdown"),
+        "# The broker itself was not asked. To ask it, run: brokerauth check-health --online",
+    ]
     queried = there.brokerauth("check-health", "--query", "checks[?severity=='fail'].id", "--output", "tsv")
     assert (queried.returncode, queried.stdout) == (1, "wsl-version\n")
+    assert on_a_terminal(there, BROKERAUTH, "check-health") == done.stdout
+    for words, env in ((("-o", "json"), {}), (("--query", "@"), {}), ((), {"AZURE_CORE_OUTPUT": "json"})):
+        shown = on_a_terminal(there, BROKERAUTH, "check-health", *words, **env)
+        assert [c["id"] for c in json.loads(shown)["checks"] if c["severity"] == "fail"] == ["wsl-version"]
+
+
+def on_a_terminal(there: Session, *command: str, **env: str) -> str:
+    """What a command prints whose standard output is a terminal."""
+    outer, inner = os.openpty()
+    process = there.machine.popen(
+        command, there.env | env, stdin=subprocess.DEVNULL, stdout=inner, stderr=subprocess.PIPE
+    )
+    os.close(inner)
+    said = b""
+    with contextlib.suppress(OSError):  # EIO: it has ended
+        while piece := os.read(outer, 4096):
+            said += piece
+    os.close(outer)
+    assert process.communicate(timeout=60)[1] == ""
+    return said.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.any_runtime
+def test_nothing_fails_where_people_can_sign_in_all_the_same(start: Start) -> None:
+    """Each was taken away on the real runtime, and sign-in, the next process and sign-out went well."""
+    there = start("clock-behind")
+    there.run(["rm", "/mnt/c/Windows/System32/cmd.exe"]).check_returncode()
+    told = report(there)
+    assert (found(told, "fail"), found(told, "warn")) == ((), ("clock",))
+    there.run(["mv", "/mnt/c/Windows", "/mnt/c/elsewhere"]).check_returncode()
+    told = report(there)
+    assert (found(told, "fail"), found(told, "warn")) == ((), ("windows-drive",))
+    assert [step["command"] for step in told["remedies"]] == ["mkdir -p /mnt/c", "mount -t drvfs C: /mnt/c"]
+    assert {check["id"]: check["severity"] for check in told["checks"]}["proxy"] == "pass"
+    there.tell("login")
+    there.tell("get-access-token")
+    there.tell("logout", "--yes")
+    there.run(["mv", "/mnt/c/elsewhere", "/mnt/c/Windows"]).check_returncode()
+    # Ahead by more than a token lives, each has expired when it arrives.
+    there.machine.set_scenario(replace(SCENARIOS["default"], clock_skew=-4000, token_lifetime=-400))
+    told = report(there)
+    assert found(told, "fail") == ("clock",)
+    there.refuse("login")
+
+
+FILE = "/etc/brokerauth/config"
+HARM = {
+    "a variable that cannot be used": ("true", {"AZURE_BROKERAUTH_SILENT_TIMEOUT": "zero"}, "silent_timeout"),
+    "a value of the file that cannot be used": (
+        "mkdir -p ~/.azure; printf '[brokerauth]\\nsilent_timeout = zero\\nno_such = 1\\n' > ~/.azure/config",
+        {},
+        "silent_timeout",
+    ),
+    "something else than is enforced": (
+        "rm ~/.azure/config; mkdir -p /etc/brokerauth;"
+        f" printf '[brokerauth]\\nfallback = none\\nenforced = fallback\\n' > {FILE}",
+        {"AZURE_BROKERAUTH_FALLBACK": "browser"},
+        "fallback",
+    ),
+    "no settings file": (f"rm {FILE}; mkdir -p ~/.azure; echo no settings > ~/.azure/config", {}, None),
+    "no account file": (
+        "rm ~/.azure/config; mkdir -m 700 -p ~/.azure/brokerauth; umask 77; echo x > ~/.azure/brokerauth/accounts.json",
+        {},
+        "",
+    ),
+}
+
+
+@pytest.mark.any_runtime
+def test_no_remedy_leads_back_to_what_it_is_for(start: Start) -> None:
+    there = start("default")
+    for harm, (make, env, shown) in HARM.items():
+        there.run(["sh", "-c", make]).check_returncode()
+        assert follow(there, ("login",), env), harm
+        assert follow(there, ("check-health",), env), harm
+        if shown != "":
+            rows = json.loads(there.brokerauth("list-settings", **env).stdout)
+            assert shown in [row["name"] for row in rows if row["problem"]], harm
+
+
+def follow(there: Session, path: tuple[str, ...], env: dict[str, str]) -> bool:
+    """Does a command fail? Then do what it says to do first, where that is a command of ours, until one goes well, or
+    says what is to be done elsewhere. None may be met twice."""
+    done = there.brokerauth(path[-1], **env)
+    if done.returncode == 0:
+        return False
+    leads = re.findall(r"(?<!then )[Rr]un: brokerauth ([a-z-]+)", done.stderr)
+    if path[-1] == "check-health":
+        firsts = [check["remedies"][0]["command"] for check in json.loads(done.stdout)["checks"] if check["remedies"]]
+        leads += [first.split()[1] for first in firsts if first.startswith("brokerauth ")]
+    for lead in leads:
+        assert lead not in path, f"{' -> '.join(path)} -> {lead}: {done.stderr}"
+        if lead != "repair":  # which says what it would do
+            follow(there, (*path, lead), env)
+    return True
 
 
 @pytest.mark.any_runtime
 @pytest.mark.parametrize("name", ["no-keyring", "locked-keyring"])
 def test_what_is_printed_for_the_keyring_mends_it(start: Start, name: str) -> None:
     there = start(name)
+    there.env["AZURE_BROKERAUTH_KEYRING"] = "session"
     run_the_block(there, input=PASSWORD)
     for pid, argv in there.machine.processes():
         assert argv[0] == "gnome-keyring-daemon"
@@ -130,7 +236,7 @@ def run_the_block(there: Session, input: str = "") -> None:
 def test_a_command_that_fails_names_the_check(start: Start, name: str, check: str) -> None:
     there = start(name)
     said = there.refuse("login")
-    assert check in said.partition("it is the check ")[2].partition(")")[0]
+    assert check in said.partition("see the check ")[2].partition(")")[0]
     assert "run: brokerauth check-health" in said
     assert check in found(report(there), "fail")
 
@@ -151,6 +257,12 @@ def test_online_tries_the_broker_without_a_window(start: Start) -> None:
         [{"shell": "bash", "command": "brokerauth login"}],
     )
     assert "acquireTokenInteractively" not in there.calls()
+    there.machine.set_scenario("account-unusable")
+    told = report(there, "--online")
+    assert found(told, "fail") == ("token",)
+    repair = told["remedies"][0]["command"]
+    assert "repair the account" in repair
+    assert repair.removesuffix(".") in there.refuse("login")
 
 
 @pytest.mark.any_runtime
@@ -252,5 +364,9 @@ def test_az_says_the_same_in_its_own_manner(start: Start) -> None:
     assert (queried.returncode, queried.stdout) == (1, "false\n")
     table = there.az("brokerauth", "check-health", "--output", "table", "--only-show-errors")
     assert "#   wsl.exe --update\n" in table.stdout
+    words = (str(AZ), "brokerauth", "check-health", "--only-show-errors")
+    config = {"AZURE_CONFIG_DIR": str(there.config)}
+    assert on_a_terminal(there, *words, **config) == table.stdout
+    assert on_a_terminal(there, *words, **config, AZURE_CORE_OUTPUT="none") == ""
     there.machine.set_scenario("default")
     assert there.az("brokerauth", "check-health", "--only-show-errors").returncode == 0

@@ -350,6 +350,7 @@ def test_the_allowed_way_still_works_and_the_settings_say_who_decided(there: Ses
         "value": OURS,
         "origin": f"brokerauth.tenant_id in {FILE}",
         "isEnforced": True,
+        "problem": None,
     }
     assert told["silent_timeout"]["isEnforced"] is False
     assert "tenant_id" in there.brokerauth("list-settings", "--output", "table").stdout
@@ -384,8 +385,13 @@ def test_a_policy_that_cannot_be_trusted_gives_nobody_a_token(
     there.tell("login")
     enforce(there)
     assert there.run(["sh", "-c", harm.format(FILE)]).returncode == 0
-    for words in (GET, ("login",), ("inspect-token",), ("list-settings",)):
+    for words in (GET, ("login",), ("inspect-token",)):
         assert "/etc/brokerauth" in there.refuse(*words)
+    listed = there.brokerauth("list-settings")
+    assert (listed.returncode, listed.stderr) == (1, "")
+    (row,) = (row for row in json.loads(listed.stdout) if row["problem"])
+    assert (row["name"], row["origin"]) == (None, FILE)
+    assert "/etc/brokerauth" in row["problem"]
     assert "/etc/brokerauth" in there.python(_credential("")).stdout
 
 

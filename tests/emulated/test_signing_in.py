@@ -21,6 +21,7 @@ from tests.tokens import claims_of
 
 SILENT, PICKER = "acquireTokenSilently", "acquireTokenInteractively"
 VAULT = "https://vault.azure.net"
+KEYRING = "the session's keyring 'Login' is unlocked"
 TOKEN_KEYS = {"accessToken", "expiresOn", "expires_on", "tenant", "tokenType"}
 
 
@@ -34,6 +35,10 @@ def account(user: User, *, current: bool = True) -> dict[str, Any]:
         "authority": "login.microsoftonline.com",
         "isCurrent": current,
     }
+
+
+def shown(user: User) -> dict[str, Any]:
+    return {**account(user), "keyring": "session", "keyringReason": KEYRING}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +60,21 @@ def test_login_signs_in_the_windows_account_without_a_window(default: Session) -
     assert {entry["via"] for entry in default.machine.journal() if entry["to"] == "broker"} == {"proxy"}
 
 
+def test_a_work_account_is_found_in_the_tenant_common_too(default: Session) -> None:
+    assert default.tell("login", "--tenant", "common") == {**account(ADA), "source": "broker"}
+    assert default.claims("--resource", VAULT, "--tenant", "common")["tid"] == CONTOSO.tenant_id
+
+
+@pytest.mark.any_runtime
+def test_personal_accounts_are_refused_with_the_reason_before_anybody_is_asked(default: Session) -> None:
+    for words in (["login"], ["login", "--select-account"], ["login", "--fallback", "device-code"]):
+        assert "personal Microsoft accounts" in default.refuse(*words, "--tenant", "consumers")
+    default.tell("login")
+    before = default.calls()
+    assert "work and school accounts only" in default.refuse("get-access-token", "--tenant", "consumers")
+    assert default.calls() == before
+
+
 def test_login_by_name_shows_the_picker_for_somebody_else(default: Session) -> None:
     assert default.tell("login", "--username", GRACE.username)["username"] == GRACE.username
     assert default.calls().count(PICKER) == 1
@@ -66,6 +86,24 @@ def test_select_account_signs_in_whoever_is_picked(start: Callable[..., Session]
     assert there.tell("login", "--select-account") == {**account(picks), "source": "broker"}
     assert there.calls().count(PICKER) == 1
     assert there.claims()["oid"] == picks.home.object_id
+
+
+def test_the_picker_is_shown_with_the_account_that_was_named(default: Session) -> None:
+    for named in (GRACE, ADA):  # Ada could be had without a window
+        assert default.tell("login", "--select-account", "--username", named.username)["username"] == named.username
+    windows = [entry["username"] for entry in default.machine.journal() if entry["method"] == PICKER]
+    assert windows == [GRACE.username, ADA.username]
+
+
+def test_who_is_picked_in_place_of_the_one_named_is_signed_in_and_that_is_said(start: Callable[..., Session]) -> None:
+    there = start(Scenario(picks=KATHERINE.username))
+    done = there.brokerauth("login", "--select-account", "-u", GRACE.username)
+    assert json.loads(done.stdout)["username"] == KATHERINE.username
+    assert done.stderr == (
+        f"WARNING: {KATHERINE.username} was chosen in the window and is signed in; {GRACE.username} (--username) was"
+        " asked for.\n"
+    )
+    assert there.tell("show")["username"] == KATHERINE.username
 
 
 def test_no_prompt_fails_where_a_window_would_be_needed(start: Callable[..., Session]) -> None:
@@ -126,12 +164,12 @@ def test_list_show_and_set(default: Session) -> None:
     default.tell("login")
     default.tell("login", "--username", GRACE.username)
     assert default.tell("list") == [account(ADA, current=False), account(GRACE)]
-    assert default.tell("show") == account(GRACE)
+    assert default.tell("show") == shown(GRACE)
     assert default.tell("set", "--username", ADA.username.upper()) is None
-    assert default.tell("show") == account(ADA)
+    assert default.tell("show") == shown(ADA)
     assert default.claims()["oid"] == ADA.home.object_id
     assert default.claims("--username", GRACE.username)["oid"] == GRACE.home.object_id
-    assert default.tell("show") == account(ADA)
+    assert default.tell("show") == shown(ADA)
 
 
 def test_logout_tells_the_broker_and_forgets(default: Session) -> None:
@@ -141,7 +179,7 @@ def test_logout_tells_the_broker_and_forgets(default: Session) -> None:
     assert "signOutSilently" not in default.calls()
     default.tell("logout", "--yes")
     assert default.calls().count("signOutSilently") == 1
-    assert default.tell("show") == account(GRACE)
+    assert default.tell("show") == shown(GRACE)
     assert ADA.username in default.refuse("get-access-token", "--username", ADA.username, status=3)
     default.tell("login")
     default.tell("logout", "--all", "--yes")
@@ -151,15 +189,43 @@ def test_logout_tells_the_broker_and_forgets(default: Session) -> None:
 
 @pytest.mark.any_runtime
 def test_nobody_signed_in_is_exit_code_3_and_says_how_to_sign_in(default: Session) -> None:
-    for words in (["show"], ["get-access-token"], ["inspect-token"], ["logout", "--yes"]):
+    for words in (["show"], ["get-access-token"], ["inspect-token"]):
         assert default.refuse(*words, status=3) == (
             "ERROR: Nobody is signed in through the broker.\nRun: brokerauth login\n"
         )
-    for words in (["set"], ["get-access-token"], ["logout", "--yes"]):
+    for words in (["set"], ["get-access-token"]):
         said = default.refuse(*words, "--username", "nobody@contoso.com", status=3)
         assert "nobody@contoso.com is not signed in" in said
         assert "Run: brokerauth login --username nobody@contoso.com" in said
+    empty = default.brokerauth("list", "--output", "table")
+    assert (empty.returncode, empty.stdout.strip(), empty.stderr) == (
+        0,
+        "",
+        "Nobody is signed in through the broker.\n",
+    )
     assert default.calls() == []
+
+
+@pytest.mark.any_runtime
+def test_who_wants_to_sign_out_is_told_whom_and_never_to_sign_in(default: Session) -> None:
+    nobody = "ERROR: Nobody is signed in through the broker, so nobody was signed out.\n"
+    for words in ([], ["--yes"], ["--all"], ["--all", "--yes"], ["--yes", "--username", "nobody@contoso.com"]):
+        assert default.refuse("logout", *words, status=3) == nobody
+    default.tell("login", "--username", GRACE.username)
+    default.tell("login")
+    for name, remedy in {
+        "grace": f"Did you mean {GRACE.username}?",
+        "Ada@contoso.co": f"Did you mean {ADA.username}?",
+        "{x}@contoso.com": (
+            f"Name one of these with --username, or all of them with --all: {GRACE.username} and {ADA.username}."
+        ),
+    }.items():
+        said = default.refuse("logout", "--yes", "--username", name, status=3)
+        assert said == f"ERROR: {name} is not signed in through the broker.\n{remedy}\n"
+    assert f"Did you mean {ADA.username}?" in default.refuse("set", "-u", "ada", status=3)
+    for words, people in {(): ADA.username, ("--all",): f"{GRACE.username} and {ADA.username}"}.items():
+        assert f"To sign {people} out, add --yes." in default.refuse("logout", *words)
+    assert len(default.tell("list")) == 2
 
 
 # ---- tokens
@@ -191,6 +257,15 @@ def test_scopes_of_two_resources_are_refused_with_the_reason(signed_in: Session)
     said = signed_in.refuse("get-access-token", "--scope", f"{VAULT}/.default", "https://graph.microsoft.com/.default")
     assert "one resource" in said
     assert "--scope" in said
+
+
+def test_a_resource_is_named_by_its_type_as_in_az(signed_in: Session) -> None:
+    assert signed_in.claims("--resource-type", "ms-graph")["aud"] == "https://graph.microsoft.com/"
+    facts = signed_in.tell("inspect-token", "--resource-type", "OSS-RDBMS")
+    assert facts["audience"] == "https://ossrdbms-aad.database.windows.net"
+    assert "data-lake" in signed_in.refuse("get-access-token", "--resource-type", "x", status=2)
+    said = signed_in.refuse("get-access-token", "--resource-type", "arm", "--resource", VAULT)
+    assert "--resource and --resource-type each say what the token is for." in said
 
 
 @pytest.mark.parametrize(("value", "encoded"), [("c1", True), ("c2", False)], ids=["base64", "JSON"])
@@ -276,13 +351,19 @@ def test_get_access_token_never_prompts(default: Session) -> None:
         (
             ["list"],
             [
-                ["Username", "TenantId", "InUse"],
+                ["Username", "TenantId", "IsCurrent"],
                 [GRACE.username, CONTOSO.tenant_id],
                 [ADA.username, CONTOSO.tenant_id, "*"],
             ],
         ),
-        (["show"], [["Username", "TenantId", "InUse"], [ADA.username, CONTOSO.tenant_id, "*"]]),
-        (["login"], [["Username", "TenantId", "InUse"], [ADA.username, CONTOSO.tenant_id, "*"]]),
+        (
+            ["show"],
+            [
+                ["Username", "TenantId", "IsCurrent", "Keyring"],
+                [ADA.username, CONTOSO.tenant_id, "*", "session:", *KEYRING.split()],
+            ],
+        ),
+        (["login"], [["Username", "TenantId", "IsCurrent"], [ADA.username, CONTOSO.tenant_id, "*"]]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value[0], str) else "",
 )
@@ -317,7 +398,7 @@ def test_debug_tells_what_happens_on_stderr_and_leaves_stdout_alone(signed_in: S
 
 
 def test_only_show_errors_is_silent_but_for_errors(signed_in: Session) -> None:
-    assert signed_in.tell("show", "--only-show-errors") == account(ADA)
+    assert signed_in.tell("show", "--only-show-errors") == shown(ADA)
     assert "ERROR: nobody@x" in signed_in.refuse("set", "--username", "nobody@x", "--only-show-errors", status=3)
 
 

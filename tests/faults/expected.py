@@ -40,6 +40,7 @@ class Fault:
     :param picker: of one that starts with the account picker.
     :param sign_out: of forgetting somebody, which always succeeds on this side; then this is the warning.
     :param killing: does the kernel kill the broker's process meanwhile?
+    :param keyring: what the program of a private keyring does instead of keeping one, in the words of a shell.
     """
 
     token: Problem | None
@@ -48,6 +49,7 @@ class Fault:
     sign_out: Problem | None = None
     killing: bool = False
     scenario: str = ""
+    keyring: str = ""
 
     def of(self, wants: str) -> Problem | None:
         """What comes of one kind of request."""
@@ -69,7 +71,7 @@ _MULTIFACTOR = Problem(
     "brokerauth login",
     "AuthenticationRequiredError",
 )
-_CLOSED = Problem(errors.SignInCanceledError, "The sign-in window was closed", "brokerauth login")
+_CLOSED = Problem(errors.SignInCanceledError, "The sign-in window was closed", "answer the window")
 _UNUSABLE_ANSWER = Problem(errors.BrokerFailedError, "did not give a usable answer", "wsl --update; wsl --shutdown")
 _NONSENSE = Problem(errors.BrokerFailedError, "is over the limit of 1048576", "Try again")
 _NOBODY = Problem(errors.InteractionRequiredError, "Windows needs you to answer a prompt", "brokerauth login")
@@ -88,6 +90,12 @@ _NO_BROKER = Problem(
     errors.BrokerNotReadyError,
     "found no broker in Windows",
     "wsl --update; wsl --shutdown",
+    "CredentialUnavailableError",
+)
+_NO_KEYRING = Problem(
+    errors.BrokerNotReadyError,
+    "a private one could not be started",
+    "brokerauth check-health",
     "CredentialUnavailableError",
 )
 _KILLED = Problem(ChildEndedError, "process ended before it answered (signal 9)", _SHUT_DOWN)
@@ -116,6 +124,8 @@ FAULTS: dict[str, Fault] = {
     "no-route": Fault(_NO_AUTHORITY, _NO_AUTHORITY, _NO_AUTHORITY, _NO_AUTHORITY),
     "expired-certificate": Fault(_EXPIRED, _EXPIRED, _EXPIRED, _EXPIRED),
     "old-wsl": Fault(_NO_BROKER, _NO_BROKER, _NO_BROKER, _NO_BROKER),
+    "keyring-ends": Fault(*[_NO_KEYRING] * 4, scenario="default", keyring="exit 3"),
+    "keyring-hangs": Fault(*[_NO_KEYRING] * 4, scenario="default", keyring="exec sleep 1000"),
     "killed": Fault(_KILLED, _KILLED, _KILLED, _KILLED, killing=True, scenario="hang-on-start"),
 }
 """By name: that of a scenario, where it has none of its own. `killed` is also what running out of memory looks like."""
@@ -130,7 +140,8 @@ DIFFERENTLY: dict[tuple[str, str], Problem] = {
 
 BORN_WITH = (
     *("not-wsl", "wsl1", "docker-on-wsl", "custom-kernel", "no-interop", "no-runtime", "missing-library"),
-    *("no-keyring", "locked-keyring", "system-store-only", "bundle-only"),
+    *("system-store-only", "bundle-only"),
+    *(name for name, scenario in SCENARIOS.items() if scenario.keyring != "unlocked"),
 )
 """Scenarios that a machine cannot recover from while it runs: tests/emulated/test_elsewhere.py and its neighbours."""
 NO_FAULT = (

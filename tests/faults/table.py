@@ -35,6 +35,8 @@ def markdown() -> str:
         if fault.sign_out:
             ends[-1] = "succeeds, with a warning"
         what = "the kernel kills the broker's process" if fault.killing else state(name).description
+        if fault.keyring:
+            what = f"where a private keyring is wanted, gnome-keyring-daemon does no more than `{fault.keyring}`"
         lines.append(f"| `{name}`: {what} | {' | '.join(ends)} |")
     return "\n".join(lines) + "\n"
 

@@ -11,6 +11,7 @@ import fcntl
 import os
 import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,7 +116,8 @@ def try_cell(there: Session, way: Way, name: str, home: str) -> None:
         if fault.killing:
             killer.enter_context(killing(there.machine))
         try:
-            first, second = way.go(there, deadlines(way, fault), recover)
+            private = killer.enter_context(broken_keyring(fault)) if fault.keyring else {}
+            first, second = way.go(there, deadlines(way, fault) | private, recover)
         finally:
             there.machine.set_scenario(state("default"))
     check(way, name, first)
@@ -156,6 +158,19 @@ def deadlines(way: Way, fault: Fault) -> dict[str, str]:
     # A credential has the same deadline for the second attempt, which is to succeed on a loaded machine too.
     seconds = "8" if way.host == "credential" else "2"
     return {f"AZURE_BROKERAUTH_{'PROMPT' if 'prompt' in problem.cause else 'SILENT'}_TIMEOUT": seconds}
+
+
+@contextlib.contextmanager
+def broken_keyring(fault: Fault) -> Iterator[dict[str, str]]:
+    """The variables with which a private keyring is wanted, and none starts for as long as this is open."""
+    with tempfile.TemporaryDirectory(prefix="testbed-") as directory:
+        broken, program = Path(directory) / "broken", Path(directory) / "gnome-keyring-daemon"
+        broken.touch()
+        program.write_text(
+            f'#!/bin/sh\nif [ -e {broken} ]; then {fault.keyring}; fi\nexec /usr/bin/{program.name} "$@"\n'
+        )
+        program.chmod(0o755)
+        yield {"AZURE_BROKERAUTH_KEYRING": "private", "PATH": f"{directory}:{os.environ['PATH']}"}
 
 
 @contextlib.contextmanager

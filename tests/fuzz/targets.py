@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,11 @@ from azext_brokerauth.broker import messages
 from azext_brokerauth.broker.messages import Failure, MessageError
 from azext_brokerauth.errors.lookup import from_trouble
 from azext_brokerauth.errors.rendering import AZ, in_words
-from azext_brokerauth.health import az_cache, report, secret_service
+from azext_brokerauth.health import az_cache, report
 from azext_brokerauth.health.az_cache import UnreadableCacheError
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.probe import Ran
+from azext_brokerauth.keyring import secret_service
 from azext_brokerauth.models import Target as Where
 from azext_brokerauth.settings import Settings, policy
 from tests.unit.health.machine import POWERSHELL, SYSTEM32, FakeProbe, healthy_machine
@@ -130,8 +131,15 @@ def account_file(content: bytes) -> None:
 def _check(found: Settings) -> None:
     """Settings that are complete, can be shown, and stand up to being read again."""
     assert set(dict(found.origins)) == set(settings.SETTINGS)
-    json.dumps(output.settings_facts(found))
     settings.check({name: getattr(found, name) for name in settings.SETTINGS})
+
+
+def _check_survey(found: Settings | errors.SettingsError, rows: Sequence[settings.Found]) -> None:
+    """What ``list-settings`` prints: every setting, and something wrong exactly where the settings cannot be read."""
+    told = json.loads(json.dumps(output.settings_facts(rows)))
+    assert output.settings_rows(told)
+    assert [row["name"] for row in told][: len(settings.SETTINGS)] == list(settings.SETTINGS)
+    assert any(row["problem"] for row in told) is isinstance(found, errors.SettingsError)
 
 
 @_target(*_INI, *_NAMES, b"true", b"organizations", b"30")
@@ -140,6 +148,7 @@ def settings_file(content: bytes) -> None:
     with _file("config", content) as path:
         environ = {"AZURE_CONFIG_DIR": str(path.parent)}
         found = _outcome(lambda: settings.load(environ=environ, policy_file=_NOWHERE / "config"), errors.SettingsError)
+        _check_survey(found, settings.survey(environ, policy_file=_NOWHERE / "config"))
         if isinstance(found, errors.SettingsError):
             assert str(path) in str(found)
         else:
@@ -161,6 +170,8 @@ def policy_file(content: bytes) -> None:
             )
 
         found = load()
+        environ = {"AZURE_CONFIG_DIR": str(_NOWHERE)}
+        _check_survey(found, settings.survey(environ, policy_file=path, policy_owner=os.getuid()))
         if isinstance(found, errors.SettingsError):
             assert str(path) in str(found)
             return
@@ -181,6 +192,7 @@ def variables(content: bytes) -> None:
     given = {f"AZURE_BROKERAUTH_{os.fsdecode(name).strip().upper()}": os.fsdecode(value) for name, _, value in pairs}
     environ = {"AZURE_CONFIG_DIR": str(_NOWHERE), **given}
     found = _outcome(lambda: settings.load(environ=environ, policy_file=_NOWHERE / "config"), errors.SettingsError)
+    _check_survey(found, settings.survey(environ, policy_file=_NOWHERE / "config"))
     if isinstance(found, errors.SettingsError):
         assert any(name in str(found) for name in given)
     else:
@@ -207,7 +219,7 @@ def _report(spoil: Callable[[FakeProbe], None]) -> dict[str, Any]:
     found = report.make(Facts(probe, list), AZ)
     assert json.loads(json.dumps(found)) == found
     assert report.to_rows(found, coloured=True)
-    assert report.to_block(found)
+    assert report.to_block(found, AZ)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The examples on the page for SDK authors run as they are printed there, and its keyword tables are complete."""
+"""The examples for SDK authors run as they are printed on the pages, and the keyword tables are complete."""
 
 from __future__ import annotations
 
@@ -14,18 +14,31 @@ from azext_brokerauth import BrokerCredential
 from azext_brokerauth.keywords import NO_EFFECT
 from testbed.machine import Machine
 
-PAGE = (Path(__file__).parents[2] / "docs" / "sdk.md").read_text()
-EXAMPLES = dict(re.findall(r"^### ([^\n]+)\n.*?```python\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL))
-RESULTS = ("contoso.vault.azure.net",) * 3 + ("fabrikam.vault.azure.net", "['app', 'network']")
+HERE = Path(__file__).parents[2]
+PAGE = (HERE / "docs" / "sdk.md").read_text()
+EXAMPLES = {
+    "README.md": ["contoso.vault.azure.net"],
+    "docs/sdk.md": [*("contoso.vault.azure.net",) * 3, "fabrikam.vault.azure.net", "['app', 'network']"],
+}
+"""The pages with examples, and what each example prints."""
 
 
-def test_there_are_five_examples() -> None:
-    assert len(EXAMPLES) == len(RESULTS)
+def snippets(page: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(("title", "result"), [*zip(EXAMPLES, RESULTS, strict=True)])
-def test_an_example_works(machine: Machine, title: str, result: str) -> None:
-    done = machine.run([sys.executable, "-c", EXAMPLES[title]])
+def test_no_page_has_an_example_that_is_not_run() -> None:
+    pages = [*HERE.glob("*.md"), *(HERE / "docs").rglob("*.md")]
+    counted = {str(page.relative_to(HERE)): len(snippets(page)) for page in pages if snippets(page)}
+    assert counted == {page: len(results) for page, results in EXAMPLES.items()}
+
+
+@pytest.mark.parametrize(
+    ("page", "number", "result"),
+    [(page, number, result) for page, results in EXAMPLES.items() for number, result in enumerate(results)],
+)
+def test_an_example_works_as_it_stands(machine: Machine, page: str, number: int, result: str) -> None:
+    done = machine.run([sys.executable, "-c", snippets(HERE / page)[number]])
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip().removeprefix("hello from ") == result
 

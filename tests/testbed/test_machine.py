@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import json
 import os
 import signal
@@ -20,6 +22,7 @@ from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 RUNTIMES = ("double", "real") if default_runtime(sys.executable) == "real" else ("double",)
+DOUBLE_FIRST = [pytest.param(each, marks=[] if each == "double" else [pytest.mark.full]) for each in RUNTIMES]
 
 # What a plain program does: no line of it knows of the testbed.
 SIGN_IN = """
@@ -79,6 +82,7 @@ SYMPTOMS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "wrong-account": (BROKERED, FIRST),
     "no-keyring": (["was returned for API: 'EnumerateNoLock'. Status: Response_Status.Status_Unexpected"], FIRST),
+    "no-session-bus": (["was returned for API: 'EnumerateNoLock'. Status: Response_Status.Status_Unexpected"], FIRST),
     "locked-keyring": (["interactive token from broker", "silent None"], FIRST),
     "native-linux": (BROKERED, ["getAccounts", SILENT]),
     "compliant-device-required": (BROKERED, FIRST),
@@ -100,8 +104,12 @@ UNREACHABLE = {"no-route": "Network is unreachable", "expired-certificate": "cer
 ONE_STORE_ONLY = {"system-store-only": ("system", "CERTIFICATE_VERIFY_FAILED"), "bundle-only": ("requests", "")}
 # scenario -> the call that does not come back
 HANGING = {"hang-on-start": "ping", "hang-on-silent": SILENT, "hang-on-prompt": PICKER}
+# scenario -> whether its bus is hung, or just its keyring
+HUNG_KEYRING = {"hung-keyring": False, "hung-session-bus": True}
 # What a program that asks for a token does not notice; tests/emulated/test_health.py shows what does.
 UNFELT = ("stdout-noise", "mirrored-networking", "elevated", "session-0", "unknown-device", "no-prt", "clock-behind")
+# Scenarios in which such a program fares as in no-keyring
+AS_NO_KEYRING = ("no-keyring-packages", "no-kernel-keyring")
 
 
 def sign_in(scenario: str) -> list[str]:
@@ -113,7 +121,8 @@ def calls(machine: Machine) -> list[str]:
 
 
 def test_every_scenario_has_its_symptom_here() -> None:
-    assert {*SYMPTOMS, *NOT_BROKERED, *UNREACHABLE, *ONE_STORE_ONLY, *HANGING, *UNFELT} == set(SCENARIOS)
+    felt = {*SYMPTOMS, *NOT_BROKERED, *UNREACHABLE, *ONE_STORE_ONLY, *HANGING, *HUNG_KEYRING}
+    assert felt | {*UNFELT, *AS_NO_KEYRING, *DAEMONS} == set(SCENARIOS)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -191,6 +200,9 @@ def test_an_authority_is_in_one_of_the_two_stores_of_certificates(name: str, run
         ({"accounts": ["nobody@contoso.com"]}, "username 'nobody@contoso.com'"),
         ({"picks": "nobody@contoso.com"}, "username 'nobody@contoso.com'"),
         ({"keyring": "lost"}, "keyring 'lost'"),
+        ({"dbus_daemon": "sleeps"}, "dbus_daemon 'sleeps'"),
+        ({"keyring_daemon": "sleeps"}, "keyring_daemon 'sleeps'"),
+        ({"kernel_keyring": "full"}, "kernel_keyring 'full'"),
         ({"runtime_package": "old"}, "runtime_package 'old'"),
         ({"cloud": "down"}, "cloud 'down'"),
         ({"trust": "nowhere"}, "trust 'nowhere'"),
@@ -219,6 +231,138 @@ def test_hanging(name: str, runtime: str, tmp_path: Path) -> None:
         process.wait(1)
         # Killing the program leaves the proxy.
         assert [argv[2] for _, argv in machine.processes()] == [HANGING[name]]
+
+
+@pytest.mark.parametrize("runtime", DOUBLE_FIRST)
+@pytest.mark.parametrize("name", HUNG_KEYRING)
+def test_a_keyring_that_answers_nobody_holds_up_the_runtime(name: str, runtime: str) -> None:
+    ask = ["dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.GetId"]
+    with Machine(name, runtime) as machine:
+        with pytest.raises(subprocess.TimeoutExpired) if HUNG_KEYRING[name] else contextlib.nullcontext():
+            machine.run(ask, timeout=1, check=True)
+        process = machine.popen(sign_in(name), stdout=subprocess.DEVNULL)
+        wait_until(lambda: calls(machine) == FIRST)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+
+
+SIGN_IN_TWICE_WITH_A_KEYRING_OF_ONES_OWN = """
+export XDG_DATA_HOME=$1/data DBUS_SESSION_BUS_ADDRESS=unix:path=$1/bus
+dbus-daemon --session --address=$DBUS_SESSION_BUS_ADDRESS --fork 2>/dev/null
+printf %s "$2" | gnome-keyring-daemon --unlock --components=secrets >/dev/null
+"$0" -c "$3"
+"$0" -c "$4"
+"""
+
+
+@pytest.mark.parametrize("runtime", DOUBLE_FIRST)
+def test_the_runtime_takes_the_keyring_on_the_bus_that_it_is_told_of(runtime: str, tmp_path: Path) -> None:
+    """And knows nobody once that is lost, or locked since its password is."""
+    read_account = (
+        "import pymsalruntime as p; c = p.CallbackData(); "
+        "p.read_account_by_id('a0000000-0000-4000-8000-0000000000a1', '78ab0f00-f4eb-4da8-9041-7742460f95ed', "
+        "c.complete); c.signal.wait(); print(c.result.get_error() or c.result.get_account().get_user_name())"
+    )
+    own = ["sh", "-c", SIGN_IN_TWICE_WITH_A_KEYRING_OF_ONES_OWN, sys.executable]
+    with Machine("no-keyring", runtime) as machine:
+        for place, password in ((tmp_path / "1", "one"), (tmp_path / "2", "another")):
+            place.mkdir()
+            done = machine.run([*own, str(place), password, sign_in("")[2], read_account])
+            assert done.stdout.splitlines() == ["broker True", *BROKERED, "ada@contoso.com"]
+        for place, password, code in ((tmp_path / "1", "wrong", read_account), (tmp_path / "3", "one", read_account)):
+            place.mkdir(exist_ok=True)
+            for left in place.glob("bus*"):
+                left.unlink()
+            assert "ada" not in machine.run([*own, str(place), password, code, "pass"]).stdout
+
+
+ASK_BUS = """
+import socket, sys
+bus = socket.socket(socket.AF_UNIX)
+bus.connect(sys.argv[1])
+bus.settimeout(0.5)
+bus.send(b"\\0AUTH\\r\\n")
+print(bus.recv(8))
+"""
+ASK_KEYRING = [
+    "dbus-send",
+    "--session",
+    "--print-reply",
+    "--reply-timeout=500",
+    "--dest=org.freedesktop.secrets",
+    "/",
+    "a.b.c",
+]
+# scenario -> what the daemon answers, and its end when it is asked to end (None: only SIGKILL ends it)
+DAEMONS: dict[str, tuple[str, int | None]] = {
+    "dbus-daemon-hangs": ("", None),
+    "dbus-daemon-deaf": ("TimeoutError", None),
+    "dbus-daemon-dies": ("", 1),
+    "dbus-daemon-nonsense": ("b'nonsense'", -signal.SIGTERM),
+    "keyring-daemon-hangs": ("", None),
+    "keyring-daemon-deaf": ("NoReply", None),
+    "keyring-daemon-dies": ("", 1),
+    "keyring-daemon-nonsense": ('string "nonsense"', -signal.SIGTERM),
+}
+
+
+def test_daemons_that_are_of_no_use(tmp_path: Path) -> None:
+    """Whoever starts a bus or a keyring besides those of the session finds them as the scenario says."""
+    with Machine("no-keyring", "double") as machine:
+        for name, (answer, end) in DAEMONS.items():
+            machine.set_scenario(name)
+            own = tmp_path / name
+            command = ["dbus-daemon", f"--address=unix:path={own}"]
+            ask = [sys.executable, "-c", ASK_BUS, str(own)]
+            if name.startswith("keyring"):
+                command = ["gnome-keyring-daemon", "--unlock", "--foreground"]
+                ask = ASK_KEYRING
+            daemon = machine.popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            wait_until(lambda: answer in str(machine.run(ask)))  # noqa: B023  (called at once)
+            if end is None:
+                wait_until(lambda: ignores(daemon, signal.SIGTERM))  # noqa: B023  (called at once)
+                daemon.kill()
+            elif end < 0:
+                daemon.terminate()
+            assert daemon.wait(20) == (end or -signal.SIGKILL)
+        machine.set_scenario("no-keyring")
+        assert "D-Bus" in machine.run(["dbus-daemon", "--version"], check=True).stdout
+    with Machine("no-keyring-packages", "double") as machine:
+        for program in ("dbus-daemon", "gnome-keyring-daemon"):
+            assert machine.run(["sh", "-c", f"command -v {program}"]).stdout == ""
+
+
+def ignores(process: subprocess.Popen[str], number: int) -> bool:
+    """Does the program on the machine ignore this signal?"""
+    ignored = 0
+    for program in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():  # none at first
+        fields = dict(line.split(":", 1) for line in Path(f"/proc/{program}/status").read_text().splitlines())
+        ignored = int(fields["SigIgn"], 16)
+    return bool(ignored >> (number - 1) & 1)
+
+
+KEYS = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+SYS_add_key, SYS_keyctl, SEARCH, USER_KEYRING = 248, 250, 10, ctypes.c_int(-4)
+found = libc.syscall(SYS_keyctl, SEARCH, USER_KEYRING, b"user", b"testbed", 0)
+print(found > 0, libc.syscall(SYS_add_key, b"user", b"testbed", b"x", 1, USER_KEYRING) > 0, ctypes.get_errno())
+"""
+
+
+def test_the_kernel_keeps_the_keys_of_a_machine_until_it_ends_unless_it_refuses() -> None:
+    for _ in range(2):
+        with Machine("default", "double") as machine:
+            for first in (True, False):
+                said = machine.run([sys.executable, "-c", KEYS], check=True).stdout.split()
+                assert said[:2] == [str(not first), "True"]
+                assert not first or said[2] == str(errno.ENOKEY)
+    with Machine("no-kernel-keyring", "double") as machine:
+        assert machine.run([sys.executable, "-c", KEYS], check=True).stdout.split() == [
+            "False",
+            "False",
+            str(errno.EPERM),
+        ]
 
 
 def test_noise() -> None:

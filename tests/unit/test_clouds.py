@@ -2,7 +2,7 @@
 
 import pytest
 
-from azext_brokerauth.clouds import CLOUDS, of_authority
+from azext_brokerauth.clouds import CLOUDS, RESOURCE_TYPES, of_authority
 from azext_brokerauth.errors import InvalidInputError
 from azext_brokerauth.models import Target
 from azext_brokerauth.settings import AZURE_CLI_CLIENT_ID, Settings
@@ -36,3 +36,9 @@ def test_no_host_is_in_two_clouds():
     hosts = [host for cloud in CLOUDS for host in cloud.authorities]
     assert len(hosts) == len(set(hosts))
     assert all(of_authority(host) for host in hosts)
+
+
+def test_each_cloud_has_the_resource_that_its_default_scope_is_for():
+    for cloud in CLOUDS:
+        assert f"{cloud.resource('arm')}/.default" == cloud.arm_scope
+        assert all(cloud.resource(kind) for kind in RESOURCE_TYPES if kind != "data-lake")

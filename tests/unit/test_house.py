@@ -44,7 +44,7 @@ def test_the_commands_have_their_names():
     commands.register(lambda name, function, **options: names.append(name))
     assert names == [
         *("login", "logout", "list", "show", "set", "get-access-token", "inspect-token", "list-settings"),
-        "check-health",
+        *("check-health", "repair"),
     ]
     assert set(commands._ONLY_IN_AZ) == {"enable-az", "disable-az", "exec"}
 
@@ -52,7 +52,7 @@ def test_the_commands_have_their_names():
 def test_the_settings_have_their_names():
     assert list(settings.SETTINGS) == [
         *("client_id", "tenant_id", "authority", "login_hint", "enable_broker_on_wsl", "enable_broker_on_linux"),
-        *("enable_broker_on_windows", "enable_broker_on_mac", "require_broker", "fallback", "extend_az"),
+        *("enable_broker_on_windows", "enable_broker_on_mac", "require_broker", "fallback", "keyring", "extend_az"),
         *("seed_az_cache", "token_cache", "allow_exec", "silent_timeout", "prompt_timeout"),
     ]
     assert (settings.SECTION, settings.ENVIRONMENT_PREFIX) == ("brokerauth", "AZURE_BROKERAUTH_")
@@ -60,7 +60,7 @@ def test_the_settings_have_their_names():
 
 
 def test_what_the_commands_print_has_its_keys():
-    assert list(output.account_facts(ADA, Records())) == [
+    assert list(output.account_facts(ADA, None)) == [
         *("username", "tenantId", "homeAccountId", "localAccountId", "clientId", "authority", "isCurrent"),
     ]
     assert list(output.access_token(TOKEN)) == ["accessToken", "expiresOn", "expires_on", "tenant", "tokenType"]
@@ -68,16 +68,16 @@ def test_what_the_commands_print_has_its_keys():
         *("audience", "clientId", "tenantId", "username", "objectId", "deviceId", "authenticationMethods", "scopes"),
         *("continuousAccessEvaluation", "issuedOn", "expiresOn", "tokenType", "source"),
     ]
-    assert [list(row) for row in output.settings_facts(settings.load(environ={"AZURE_CONFIG_DIR": "no-such"}))] == [
-        ["name", "value", "origin", "isEnforced"]
+    assert [list(row) for row in output.settings_facts(settings.survey({"AZURE_CONFIG_DIR": "no-such"}))] == [
+        ["name", "value", "origin", "isEnforced", "problem"]
     ] * len(settings.SETTINGS)
 
 
 def test_the_checks_have_their_names():
     assert [check.id for check in CHECKS + ONLINE] == [
         *("machine", "wsl-version", "windows-drive", "interop", "proxy", "networking"),
-        *("platform", "msal", "pymsalruntime", "libraries", "runtime-locks", "certificates"),
-        *("user", "session-bus", "secret-service", "keyring", "keyring-unlocked", "keyring-write", "linux-broker"),
+        *("platform", "msal", "pymsalruntime", "libraries", "runtime-locks", "certificates", "authority"),
+        *("user", "keyring", "linux-broker"),
         *("windows-elevated", "windows-desktop", "device", "prt", "clock"),
         *("system-file", "settings", "accounts", "az-cache", "az-tokens", "redirect-uri"),
         *("broker", "token"),

@@ -45,6 +45,15 @@ def test_the_plain_cli_names_the_extra_that_is_missing(package):
     assert "Traceback" not in done.stderr
 
 
+def test_a_repl_completes_the_credential():
+    program = (
+        "import rlcompleter, azext_brokerauth; assert 'BrokerCredential' in dir(azext_brokerauth);"
+        "print(rlcompleter.Completer().complete('azext_brokerauth.Br', 0))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().startswith("azext_brokerauth.BrokerCredential")
+
+
 def test_the_credential_names_the_extra_that_is_missing():
     program = "import sys; sys.modules['azure.core'] = None; import azext_brokerauth; azext_brokerauth.BrokerCredential"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

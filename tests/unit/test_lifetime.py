@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import copy
 import gc
 import pickle
@@ -70,12 +71,12 @@ def test_garbage_is_collected_while_a_lock_is_held_that_ending_needs() -> None:
 
 
 def test_where_no_thread_is_to_be_had_closing_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none_left(_: threading.Thread) -> None:
+    def none_left(*_: object) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     work = Work()
     one = in_use(work)
-    monkeypatch.setattr(threading.Thread, "start", none_left)
+    monkeypatch.setattr(_thread, "start_new_thread", none_left)
     one.close()
     assert work.closed == 1
 

@@ -194,6 +194,7 @@ GOOD: dict[str, st.SearchStrategy[object]] = {
     "silent_timeout": st.floats(0.001, 86399),
     "prompt_timeout": st.floats(0.001, 86399),
     "token_cache": st.sampled_from(["az", "memory"]),
+    "keyring": st.sampled_from(["auto", "session", "private"]),
     "fallback": st.sampled_from(["none", "browser", "device-code"]),
 }
 

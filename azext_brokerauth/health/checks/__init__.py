@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from azext_brokerauth.health.checks import certificates, keyring, machine, online, runtime, settings, windows
+from azext_brokerauth.health.checks import certificates, keyring, machine, network, online, runtime, settings, windows
 from azext_brokerauth.health.finding import Check
 from azext_brokerauth.health.prerequisites import (
     broker_answers,
     broker_serves,
-    default_keyring_exists,
     device_is_joined,
     drive_is_mounted,
     dsregcmd_answers,
-    keyring_answers,
-    keyring_is_unlocked,
     libc_is_glibc,
     on_linux,
     on_wsl,
@@ -21,22 +18,22 @@ from azext_brokerauth.health.prerequisites import (
     runtime_is_a_linux_wheel,
     session_bus_answers,
     somebody_signed_in,
+    windows_is_in_reach,
     windows_programs_start,
     wsl_has_proxy,
 )
 
-_WINDOWS = (on_wsl, windows_programs_start)
+_WINDOWS = (on_wsl, drive_is_mounted, windows_programs_start)
 _SESSION = (*_WINDOWS, powershell_answers)
 _DEVICE = (*_WINDOWS, dsregcmd_answers)
 _SERVED = (broker_serves,)
-_KEYRING = (broker_serves, keyring_answers)
 
 CHECKS = (
     Check("machine", "Machine", machine.machine),
     Check("wsl-version", "Machine", machine.wsl_version, needs=(on_wsl,)),
     Check("windows-drive", "Machine", machine.windows_drive, needs=(on_wsl,)),
-    Check("interop", "Machine", machine.interop, needs=(on_wsl, drive_is_mounted)),
-    Check("proxy", "Machine", machine.proxy, needs=(*_WINDOWS, wsl_has_proxy)),
+    Check("interop", "Machine", machine.interop, needs=(on_wsl, windows_is_in_reach)),
+    Check("proxy", "Machine", machine.proxy, needs=(on_wsl, windows_programs_start, wsl_has_proxy)),
     Check("networking", "Machine", machine.networking, needs=(on_wsl,)),
     Check("platform", "Runtime", runtime.platform, needs=_SERVED),
     Check("msal", "Runtime", runtime.msal, needs=_SERVED),
@@ -44,17 +41,9 @@ CHECKS = (
     Check("libraries", "Runtime", runtime.libraries, needs=(*_SERVED, runtime_is_a_linux_wheel, libc_is_glibc)),
     Check("runtime-locks", "Runtime", runtime.runtime_locks, needs=_SERVED),
     Check("certificates", "Runtime", certificates.certificates, needs=_SERVED),
+    Check("authority", "Network", network.authority, needs=_SERVED),
     Check("user", "Keyring", keyring.user, needs=_SERVED),
-    Check("session-bus", "Keyring", keyring.session_bus, needs=_SERVED),
-    Check("secret-service", "Keyring", keyring.secret_service, needs=(*_SERVED, session_bus_answers)),
-    Check("keyring", "Keyring", keyring.keyring, needs=_KEYRING),
-    Check("keyring-unlocked", "Keyring", keyring.keyring_unlocked, needs=(*_KEYRING, default_keyring_exists)),
-    Check(
-        "keyring-write",
-        "Keyring",
-        keyring.keyring_write,
-        needs=(*_KEYRING, default_keyring_exists, keyring_is_unlocked),
-    ),
+    Check("keyring", "Keyring", keyring.keyring, needs=_SERVED),
     Check("linux-broker", "Keyring", keyring.linux_broker, needs=(*_SERVED, on_linux, session_bus_answers)),
     Check("windows-elevated", "Windows", windows.windows_elevated, needs=_SESSION),
     Check("windows-desktop", "Windows", windows.windows_desktop, needs=_SESSION),
@@ -72,4 +61,4 @@ ONLINE = (
     Check("broker", "Online", online.broker, needs=_SERVED),
     Check("token", "Online", online.token, needs=(*_SERVED, broker_answers)),
 )
-"""Those that ask the broker itself, after all others."""
+"""Those that ask the broker itself, after all others, where that is wanted."""

@@ -11,28 +11,22 @@ from typing import Any
 
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.finding import Finding, failed, passed, skipped, warned
-from azext_brokerauth.models import Remedies, filled, person, run, script
+from azext_brokerauth.health.parsing import called
+from azext_brokerauth.health.remedies import trust_in_python, trust_in_system
+from azext_brokerauth.models import person
 
 _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Which of them requests reads first."""
-_STORES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem")
-_ADDED = {
-    "debian": ("/usr/local/share/ca-certificates", "update-ca-certificates"),
-    "fedora": ("/etc/pki/ca-trust/source/anchors", "update-ca-trust"),
-    "suse": ("/etc/pki/trust/anchors", "update-ca-certificates"),
-    "arch": ("/etc/ca-certificates/trust-source/anchors", "update-ca-trust"),
-}
-"""By family of distributions: where an administrator puts a certificate, and what takes it into the store."""
 _SIZE = 1 << 22
 """Bytes of a file of certificates that are read; the public ones together have a quarter of a million."""
 
 
 def certificates(facts: Facts) -> Finding:
     """Is whoever is trusted besides the public authorities trusted in both stores?"""
-    store = next((path for path in _STORES if facts.probe.exists(path)), "")
+    store = facts.linux.certificate_store
     if not store:
         return skipped("the system's certificate store is at none of the usual places")
-    system, public = _authorities(facts, [store]), _known(facts.probe.public_authorities())
+    system, public = _authorities(facts, [store]), _authorities(facts, [facts.probe.public_list()])
     variable, bundle = next(
         ((name, facts.probe.environ[name]) for name in _VARIABLES if facts.probe.environ.get(name)), ("", "")
     )
@@ -44,20 +38,14 @@ def certificates(facts: Facts) -> Finding:
         return failed(text, person("Let it name a file of certificates (PEM), or unset it"))
     if unknown := pythons.keys() - system.keys() - public.keys():
         text = f"The system's certificate store, which Microsoft's runtime reads, lacks what {variable} has: "
-        return warned(text + _named(pythons, unknown), _add_to_system(facts, _named(pythons, unknown)))
-    directory, _ = _ADDED.get(facts.linux.distribution.family, _ADDED["debian"])
+        return warned(text + _named(pythons, unknown), trust_in_system(facts, _named(pythons, unknown)))
+    directory = facts.linux.distribution.authorities
     added = _authorities(facts, [f"{directory}/{name}" for name in facts.probe.names(directory)])
     if unknown := added.keys() - pythons.keys():
         reads = f"the file that {variable} names" if bundle else "certifi's list, since REQUESTS_CA_BUNDLE is not set"
         text = f"Python trusts {reads}, which lacks what is in {directory}: {_named(added, unknown)}"
-        return warned(text, script(f"export REQUESTS_CA_BUNDLE={store}"))
+        return warned(text, trust_in_python(store))
     return passed("Python and Microsoft's runtime trust the same authorities, besides the public ones")
-
-
-def _add_to_system(facts: Facts, names: str) -> Remedies:
-    directory, command = _ADDED.get(facts.linux.distribution.family, _ADDED["debian"])
-    copy = person("Copy the certificate of {names} to {directory}, as a file that ends in .crt")
-    return filled(copy, names=names, directory=directory) + run(*facts.linux.sudo, command)
 
 
 def _named(authorities: dict[str, str], keys: Iterable[str]) -> str:
@@ -77,9 +65,4 @@ def _known(pem: bytes) -> dict[str, str]:
     except (ssl.SSLError, ValueError):  # ValueError: an empty text
         return {}
     found: list[dict[str, Any]] = context.get_ca_certs()
-    return {f"{each['serialNumber']} {each['issuer']}": _name(each["subject"]) for each in found}
-
-
-def _name(subject: Iterable[Iterable[tuple[str, str]]]) -> str:
-    parts = {name: value for relative in subject for name, value in relative}
-    return parts.get("commonName") or parts.get("organizationalUnitName") or parts.get("organizationName") or "unnamed"
+    return {f"{each['serialNumber']} {each['issuer']}": called(each["subject"]) or "unnamed" for each in found}

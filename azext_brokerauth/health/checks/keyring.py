@@ -5,13 +5,18 @@ from __future__ import annotations
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.finding import Finding, failed, passed, warned
 from azext_brokerauth.health.remedies import RESTART, UNLOCK, enable_in_wsl_conf, install_packages
-from azext_brokerauth.health.secret_service import address
+from azext_brokerauth.keyring.choice import SESSION
+from azext_brokerauth.keyring.secret_service import address
 from azext_brokerauth.machine import Kind
 from azext_brokerauth.models import filled, person, run, script
 
 _LINUX_BROKER = "com.microsoft.identity.broker1"
 _INSTALL = {"debian": ("apt-get", "install", "-y"), "fedora": ("dnf", "install", "-y")}
 """How the distributions that Microsoft's broker for Linux is published for install a package."""
+_COST = "it ends with each program, and accounts other than Windows' own sign in again in the next one"
+_KEEP_KEYS = person(
+    "Run outside of the sandbox or container that refuses keyctl(2), or set keyring=session and unlock a keyring there"
+)
 
 
 def user(facts: Facts) -> Finding:
@@ -23,52 +28,64 @@ def user(facts: Facts) -> Finding:
     return passed(f"User {facts.probe.uid}, in a session of its own")
 
 
-def session_bus(facts: Facts) -> Finding:
-    """Is there a D-Bus session, through which the runtime reaches the keyring?"""
+def keyring(facts: Facts) -> Finding:
+    """Which keyring does the runtime keep its accounts in, and does that one serve?"""
+    chosen = facts.keyring_choice
+    if chosen.kind == SESSION:
+        return _session(facts)
+    text = f"A private keyring is used, since {chosen.reason}"
+    if lacking := facts.probe.lacking_programs():
+        why = (
+            f"A private keyring is wanted, since {chosen.reason}, and these programs are missing: {', '.join(lacking)}"
+        )
+        return failed(why, install_packages(facts, lacking))
+    if not facts.probe.kernel_keeps_keys():
+        return warned(f"{text}, and the kernel keeps no key for it: {_COST}", _KEEP_KEYS)
+    return passed(text)
+
+
+def _session(facts: Facts) -> Finding:
+    """The session's keyring is used: with the setting `session`, on native Linux, or since it serves."""
+    state = facts.keyring
+    if state.bus_problem:
+        return _no_bus(facts)
+    if state.service_problem:
+        return _no_service(facts)
+    if not state.collection:
+        problem = "The session has no default keyring, which is usually the one named 'login'"
+    elif state.locked:
+        problem = f"The session's keyring {state.collection!r} is locked"
+    elif state.write_problem:
+        problem = f"The session's keyring {state.collection!r} does not keep what is written: {state.write_problem}"
+    else:
+        return passed(f"The session's keyring {state.collection!r} is used: it is unlocked and keeps what is written")
+    lacking = () if facts.own.settings.keyring == SESSION or facts.on_linux else facts.probe.lacking_programs()
+    if lacking:  # with these, a private one would do
+        return failed(
+            f"{problem}, and for a private one {', '.join(lacking)} is missing", install_packages(facts, lacking)
+        )
+    return failed(problem, UNLOCK)
+
+
+def _no_bus(facts: Facts) -> Finding:
     where = address(facts.probe.environ, facts.probe.uid)
-    if not facts.keyring.bus_problem:
-        return passed(f"The session bus is at {where}")
     text = f"There is no D-Bus session: {facts.keyring.bus_problem} ({where})"
     usual = f"/run/user/{facts.probe.uid}/bus"
     if facts.probe.exists(usual) and where != f"unix:path={usual}":
         return failed(text, script(f"export DBUS_SESSION_BUS_ADDRESS=unix:path={usual}"))
-    remedies = () if facts.probe.exists("/usr/bin/dbus-daemon") else install_packages(facts, ["dbus-daemon"])
+    remedies = () if facts.probe.exists("/usr/bin/dbus-daemon") else install_packages(facts, ["session-bus"])
     has_systemd = facts.linux.wsl_conf.get("boot.systemd", "false").lower() == "true"
     if facts.linux.machine.kind is Kind.WSL2 and not has_systemd:
         remedies += enable_in_wsl_conf(facts.linux, "boot", "systemd")
     return failed(text, remedies + RESTART)
 
 
-def secret_service(facts: Facts) -> Finding:
-    """Does a keyring answer? The runtime keeps its accounts there; without it, silent sign-in finds nobody."""
-    if not facts.keyring.service_problem:
-        return passed("The keyring (Secret Service) answers")
+def _no_service(facts: Facts) -> Finding:
     text = f"No keyring (Secret Service) answers on the session bus: {facts.keyring.service_problem}"
     if facts.probe.exists("/usr/bin/gnome-keyring-daemon"):
         return failed(text, UNLOCK)
     # The order matters, says Microsoft's page: packages, restart, keyring.
     return failed(text, install_packages(facts, ["gnome-keyring-daemon", "libsecret-1.so.0"]) + RESTART + UNLOCK)
-
-
-def keyring(facts: Facts) -> Finding:
-    """Is there a default keyring?"""
-    if facts.keyring.collection:
-        return passed(f"The default keyring is {facts.keyring.collection!r}")
-    return failed("There is no default keyring, which is usually the one named 'login'", UNLOCK)
-
-
-def keyring_unlocked(facts: Facts) -> Finding:
-    """Is it unlocked?"""
-    if facts.keyring.locked:
-        return failed(f"The keyring {facts.keyring.collection!r} is locked", UNLOCK)
-    return passed(f"The keyring {facts.keyring.collection!r} is unlocked")
-
-
-def keyring_write(facts: Facts) -> Finding:
-    """Does it keep what is written? It is tried with an item that is deleted again."""
-    if facts.keyring.write_problem:
-        return failed(f"The keyring does not keep what is written: {facts.keyring.write_problem}", UNLOCK)
-    return passed("A test item was written, read and deleted")
 
 
 def linux_broker(facts: Facts) -> Finding:

@@ -6,9 +6,11 @@ from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.finding import Finding, failed, passed, skipped, warned
 from azext_brokerauth.health.remedies import RESTART, UPDATE_WSL, enable_in_wsl_conf
 from azext_brokerauth.machine import Kind
-from azext_brokerauth.models import person, powershell, script
+from azext_brokerauth.models import configure, person, powershell, run, script
 
 _BINARY_FORMATS = "/proc/sys/fs/binfmt_misc"
+_FORMAT, _FORMAT_FILE = ":WSLInterop:M::MZ::/init:PF", "/usr/lib/binfmt.d/WSLInterop.conf"
+_CHANGED = "/etc/wsl.conf was changed since this distribution started, which reads it at its start alone"
 
 
 def machine(facts: Facts) -> Finding:
@@ -31,15 +33,18 @@ def machine(facts: Facts) -> Finding:
     without_broker = person("Sign in with: az login")
     if kind is Kind.LINUX:
         # For a person, and not to be pasted with the other commands: it is a choice.
-        choose = "Or, for Microsoft's broker for Linux: az config set brokerauth.enable_broker_on_linux=true"
-        without_broker += person(choose)
+        choice = "Or, for Microsoft's broker for Linux,"
+        without_broker += configure("set", "brokerauth.enable_broker_on_linux=true", text=choice)
     return failed(f"Not under WSL: {evidence}", without_broker)
 
 
 def wsl_version(facts: Facts) -> Finding:
     """Does WSL have the proxy to Windows' broker?"""
     if not facts.wsl.version:
-        return failed(f"WSL's version is not known: {facts.wsl.wslinfo('--wsl-version').why}", UPDATE_WSL)
+        text = f"WSL's version is not known: {facts.wsl.wslinfo('--wsl-version').why}"
+        if facts.probe.exists(facts.wsl.proxy):
+            return passed(f"{text}. It has the proxy to Windows' broker all the same")
+        return failed(text, UPDATE_WSL)
     shown = ".".join(map(str, facts.wsl.version))
     if facts.wsl.is_old:
         return failed(f"WSL is {shown}; Windows' account broker is reached from 2.4.13 on", UPDATE_WSL)
@@ -50,10 +55,18 @@ def windows_drive(facts: Facts) -> Finding:
     """Is Windows' drive C: mounted? Its programs are started from there."""
     if facts.wsl.drive:
         return passed(f"Windows' drive C: is at {facts.wsl.drive}")
+    # The proxy to the broker may be in reach all the same, and is all that a sign-in needs of Windows.
+    found = warned if facts.wsl.proxy_starts else failed
     if facts.linux.wsl_conf.get("automount.enabled", "true").lower() == "false":
         text = "/etc/wsl.conf keeps Windows' drives from being mounted"
-        return failed(text, enable_in_wsl_conf(facts.linux, "automount", "enabled") + RESTART)
-    return failed("Windows' drive C: is not mounted: /proc/mounts and /mnt/c do not show it", RESTART)
+        return found(text, enable_in_wsl_conf(facts.linux, "automount", "enabled") + RESTART)
+    text = "Windows' drive C: is not mounted: /proc/mounts and /mnt/c do not show it"
+    if facts.linux.awaits_restart:
+        return found(f"{text}. {_CHANGED}", RESTART)
+    place = f"{facts.linux.drives}/c"
+    # https://learn.microsoft.com/windows/wsl/wsl-config#automount-settings
+    mount = run(*facts.linux.sudo, "mkdir", "-p", place) + run(*facts.linux.sudo, "mount", "-t", "drvfs", "C:", place)
+    return found(text, mount)
 
 
 def interop(facts: Facts) -> Finding:
@@ -61,14 +74,19 @@ def interop(facts: Facts) -> Finding:
     entries = [name for name in ("WSLInterop", "WSLInterop-late") if facts.probe.exists(f"{_BINARY_FORMATS}/{name}")]
     if facts.wsl.interop.status == 0:
         return passed(f"Windows programs start{f' (by {entries[0]})' if entries else ''}")
+    if facts.wsl.proxy_starts:
+        return passed(f"The proxy to Windows' broker starts, although cmd.exe does not: {facts.wsl.interop.why}")
     program = f"{facts.wsl.drive}/Windows/System32/cmd.exe"
     text = f"Windows programs cannot be started: {program}: {facts.wsl.interop.why}"
     if facts.linux.wsl_conf.get("interop.enabled", "true").lower() == "false":
         enable = enable_in_wsl_conf(facts.linux, "interop", "enabled")
         return failed(f"{text}. /etc/wsl.conf switches them off", enable + RESTART)
+    if facts.linux.awaits_restart:
+        return failed(f"{text}. {_CHANGED}", RESTART)
     if not entries and facts.probe.exists(f"{_BINARY_FORMATS}/register"):
         tee = " ".join((*facts.linux.sudo, "tee"))
-        register = script(f"echo ':WSLInterop:M::MZ::/init:PF' | {tee} /usr/lib/binfmt.d/WSLInterop.conf")
+        is_done = _FORMAT in facts.linux.text(_FORMAT_FILE)
+        register = () if is_done else script(f"echo '{_FORMAT}' | {tee} {_FORMAT_FILE}")
         return failed(f"{text}. {_BINARY_FORMATS} has no WSLInterop", register + RESTART)
     socket = facts.probe.environ.get("WSL_INTEROP", "")
     if socket and not facts.probe.exists(socket):
@@ -78,10 +96,10 @@ def interop(facts: Facts) -> Finding:
 
 def proxy(facts: Facts) -> Finding:
     """Does wslinfo name the proxy to the broker, and does it exist?"""
-    answer = facts.wsl.wslinfo("--msal-proxy-path")
-    path = answer.stdout.strip()
-    if answer.status != 0 or not path:
-        return failed(f"wslinfo does not name the proxy to Windows' account broker: {answer.why}", UPDATE_WSL)
+    path = facts.wsl.proxy
+    if not path:
+        why = facts.wsl.wslinfo("--msal-proxy-path").why
+        return failed(f"wslinfo does not name the proxy to Windows' account broker: {why}", UPDATE_WSL)
     if not facts.probe.exists(path):
         return failed(f"The proxy to Windows' account broker is missing: {path}", UPDATE_WSL)
     return passed(f"The proxy is {path}")

@@ -7,6 +7,8 @@ from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.finding import Finding, failed, passed, warned
 from azext_brokerauth.models import Remedies, own
 
+_UNUSABLE = "AccountUnusable"
+"""The broker's status for an account that no window helps: it has to be repaired in Windows first."""
 _THIS_COMMAND = own("check-health")[0].words
 
 
@@ -25,7 +27,7 @@ def token(facts: Facts) -> Finding:
     if tried.error is None:
         whose = f"A token of {tried.username} for Azure"
         return passed(f"{whose} came from the broker, without a window, after {tried.ended_after:.1f} s")
-    if isinstance(tried.error, InteractionRequiredError):
+    if isinstance(tried.error, InteractionRequiredError) and tried.error.diagnostics.status != _UNUSABLE:
         return warned(f"No token without a window: {tried.error}", own("login"))
     return failed(f"No token ({tried.ended_after:.1f} s): {tried.error}", _remedies(tried.error))
 

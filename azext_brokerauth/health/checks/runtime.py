@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from azext_brokerauth.health import distribution, parsing
 from azext_brokerauth.health.facts import Facts
-from azext_brokerauth.health.finding import Finding, failed, passed, skipped
+from azext_brokerauth.health.finding import Finding, failed, passed, skipped, warned
 from azext_brokerauth.health.probe import Ran
 from azext_brokerauth.health.remedies import INSTALL_UBUNTU, install_packages, install_python_packages
 from azext_brokerauth.models import person, run
 
 _PYTHONS = ("cp310", "cp311", "cp312", "cp313", "cp314")
 _OLDEST_GLIBC = (2, 24)
+_LOADER = "/lib64/ld-linux-x86-64.so.2"
+_QUIET = (0, 20, 6)
+"""The first runtime that prints nothing on standard output under WSL
+(https://github.com/AzureAD/microsoft-authentication-library-for-python/issues/854)."""
 _MOMENT = 0.3
 """Seconds for which another program's runtime may hold a lock."""
 
@@ -30,7 +35,7 @@ def platform(facts: Facts) -> Finding:
         return failed(text, INSTALL_UBUNTU)
     if glibc < _OLDEST_GLIBC:
         return failed(f"The runtime needs glibc 2.24; this Python is {shown}", INSTALL_UBUNTU)
-    if python.tag not in _PYTHONS:
+    if python.tag not in _PYTHONS and not facts.runtime.version:
         text = f"Microsoft publishes its runtime for CPython 3.10 to 3.14; this is {shown}"
         return failed(text, person("Use az or brokerauth with a Python that it is published for"))
     return passed(shown)
@@ -65,21 +70,54 @@ def pymsalruntime(facts: Facts) -> Finding:
     ]
     release = f"pymsalruntime{wanted[0].specifier}" if wanted else "pymsalruntime>=0.18,<0.21"
     install = install_python_packages(facts, release)
+    update = install_python_packages(facts, "--upgrade", release)
     if not found:
         if not python.libc or python.architecture != "x86_64":
             return skipped("pymsalruntime is not published for this platform")
         return failed(f"pymsalruntime is not installed for {python.executable}", install)
     if wanted and not wanted[0].specifier.contains(found, prereleases=True):
-        return failed(f"pymsalruntime is {found}; msal {facts.runtime.msal} needs {wanted[0].specifier}", install)
+        # Releases of other years have worked: only a sign-in shows whether this one does.
+        return warned(f"pymsalruntime is {found}; msal {facts.runtime.msal} wants {wanted[0].specifier}", install)
+    if parsing.version(found) < _QUIET:
+        text = (
+            f"pymsalruntime is {found}; before 0.20.6 it prints on standard output under WSL, which spoils what other"
+        )
+        return warned(f"{text} programs that load it print (brokerauth keeps it apart)", update)
     return passed(f"pymsalruntime {found}")
 
 
 def libraries(facts: Facts) -> Finding:
     """Are the shared libraries there that the runtime is linked with?
 
-    They are looked up in the dynamic linker's cache, by the published list. The runtime itself is neither loaded nor
-    opened.
+    Where it is installed, the dynamic loader is asked, which runs nothing of it; else Microsoft's list is looked up.
     """
+    missing = _missing_to_the_loader(facts) if facts.runtime.files else _missing_of_the_published(facts)
+    if isinstance(missing, Finding):
+        return missing
+    if not missing:
+        return passed("All shared libraries that the runtime needs are there")
+    package = facts.linux.distribution.package
+    named = [f"{name} ({package(name)})" if package(name) else name for name in missing]
+    # The packages that are known bring the others along.
+    known = [name for name in missing if package(name)]
+    return failed(f"Shared libraries are missing: {', '.join(named)}", install_packages(facts, known or missing))
+
+
+def _missing_to_the_loader(facts: Facts) -> list[str] | Finding:
+    missing: list[str] = []
+    for file in facts.runtime.files:
+        # As in the broker's process, which has no LD_LIBRARY_PATH.
+        loaded = facts.probe.run(
+            *("/usr/bin/env", "-i", "LD_TRACE_LOADED_OBJECTS=1"),
+            *(_LOADER, "--library-path", os.path.dirname(file), file),
+        )
+        if loaded.status != 0:
+            return skipped(f"the dynamic loader does not list what {os.path.basename(file)} needs: {loaded.why}")
+        missing += parsing.missing_libraries(loaded.stdout)
+    return list(dict.fromkeys(missing))
+
+
+def _missing_of_the_published(facts: Facts) -> list[str] | Finding:
     wheel = facts.runtime.wheel
     is_newer = "manylinux_2_35" in wheel if wheel else facts.runtime.glibc >= (2, 35)
     needed = (distribution.WEBKIT["4.1" if is_newer else "4.0"], *distribution.OTHER_LIBRARIES)
@@ -90,10 +128,7 @@ def libraries(facts: Facts) -> Finding:
     # A library in the cache may have been removed since.
     cached = re.findall(r"^\s*(\S+) \([^)]*x86-64[^)]*\) => (.+)$", cache.stdout, re.MULTILINE)
     present = {name for name, path in cached if facts.probe.exists(path)}
-    missing = [name for name in needed if name not in present]
-    if not missing:
-        return passed(f"All {len(needed)} shared libraries are there, {needed[0]} among them")
-    return failed(f"Shared libraries are missing: {', '.join(missing)}", install_packages(facts, missing))
+    return [name for name in needed if name not in present]
 
 
 def runtime_locks(facts: Facts) -> Finding:

@@ -7,8 +7,9 @@ from azext_brokerauth.errors import BrokerAuthError
 from azext_brokerauth.health.az_cache import UnreadableCacheError
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.finding import Finding, failed, passed, skipped, warned
+from azext_brokerauth.health.remedies import fix_setting
 from azext_brokerauth.machine import Kind
-from azext_brokerauth.models import own, person, run, script
+from azext_brokerauth.models import own, run
 from azext_brokerauth.settings import POLICY_FILE
 
 
@@ -26,13 +27,13 @@ def own_settings(facts: Facts) -> Finding:
     """Can the settings be read, and do they leave the broker on?"""
     found = facts.own.settings_or_error
     if isinstance(found, BrokerAuthError):
-        return failed(str(found), found.remedies or person("Fix that setting"))
+        wrong = [each for each in facts.own.survey if each.error]
+        steps = [step for each in wrong for step in fix_setting(facts, each)]
+        return failed(" ".join(str(each.error) for each in wrong) or str(found), tuple(steps) or found.remedies)
     if facts.linux.machine.kind is Kind.WSL2 and not (found.enable_broker_on_wsl or found.enable_broker_on_linux):
         origin = found.origin("enable_broker_on_wsl")
         text = f"The broker is switched off: {origin} is false"
-        if origin.startswith("the environment variable "):
-            return failed(text, script(f"unset {origin.rpartition(' ')[2]}"))
-        return failed(text, run("az", "config", "set", f"{origin.partition(' in ')[0]}=true"))
+        return failed(text, settings.change(found, "enable_broker_on_wsl", "true"))
     changed = sorted(name for name, origin in found.origins if origin != "default")
     return passed(f"Settings that are not the default: {', '.join(changed) or 'none'}")
 

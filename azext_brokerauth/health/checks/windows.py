@@ -9,6 +9,9 @@ from azext_brokerauth.models import person, powershell, run
 
 _SKEW = 300.0
 """Seconds. A token may be refused as not yet valid, or as expired, when clocks differ by more."""
+_SHORTEST_LIFE = 3600.0
+"""Seconds. Entra's access tokens live for 60 to 90 minutes
+(https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime)."""
 _JOINED = {"AzureAdJoined": "joined to Microsoft Entra", "WorkplaceJoined": "registered with Microsoft Entra"}
 
 
@@ -58,8 +61,11 @@ def prt(facts: Facts) -> Finding:
 def clock(facts: Facts) -> Finding:
     """Do both clocks show the same time? After a sleep, WSL's may be behind."""
     skew = facts.windows.powershell.ended - facts.windows.session.time
+    remedies = run(*facts.linux.sudo, "hwclock", "--hctosys") + RESTART
+    if skew >= _SHORTEST_LIFE:
+        return failed(f"The clock is {skew:.0f} s ahead of Windows': tokens have expired when they arrive", remedies)
     if abs(skew) > _SKEW:
         way = "ahead of" if skew > 0 else "behind"
-        text = f"The clock is {abs(skew):.0f} s {way} Windows', and tokens seem not valid yet or expired"
-        return failed(text, run(*facts.linux.sudo, "hwclock", "--hctosys") + RESTART)
+        text = f"The clock is {abs(skew):.0f} s {way} Windows': tokens seem to live for another time than they do"
+        return warned(text, remedies)
     return passed(f"The clock is within {_SKEW:.0f} s of Windows'")

@@ -7,8 +7,7 @@ from typing import Any
 
 from .accounts import MSALRuntimeAccount, account_key, at_home, normalised
 from .broker import call
-from .keyring import keyring
-from .machine import scenario
+from .keyring import keyring, there
 from .parameters import MSALRuntimeAuthParameters, broker_request, token_key
 from .results import payload
 from .statuses import MSALRuntimeError, Response_Status
@@ -57,7 +56,7 @@ def token_from_broker(
             )
             raise MSALRuntimeError(Response_Status.Status_InteractionRequired, 0, 508901573, text)
         got |= {name: account._fields[name] for name in ("homeAccountId", "clientInfo")}
-    if scenario()["keyring"] == "none":
+    if not there():
         text = "Error '(pii)' was returned for API: 'EnumerateNoLock'"
         raise MSALRuntimeError(Response_Status.Status_Unexpected, 2, 544564044, text)
     granted = token["grantedScopes"].split()

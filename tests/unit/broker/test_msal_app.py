@@ -13,7 +13,7 @@ class Recorder:
     """The few calls of pymsalruntime's public API that a prompt makes; it remembers what it was given."""
 
     def __init__(self):
-        self.redirect_uri, self.window = "", 0
+        self.redirect_uri, self.window, self.hint = "", 0, ""
 
     def module(self):
         runtime = types.ModuleType("pymsalruntime")
@@ -53,7 +53,7 @@ class Recorder:
                 return 0
 
         def signin_interactively(window, parameters, correlation_id, hint, callback):
-            recorder.window = window
+            recorder.window, recorder.hint = window, hint
             callback(types.SimpleNamespace(get_error=Error, get_telemetry_data=dict))
 
         runtime.MSALRuntimeAuthParameters = Parameters
@@ -75,8 +75,9 @@ class Recorder:
     ],
 )
 @pytest.mark.parametrize(("window", "used"), [(0, 41), (7, 7)])
-def test_msal_itself_uses_the_broker_with_the_redirect_uri_and_window_of_the_platform(
-    monkeypatch, platform, flag, redirect_uri, window, used
+@pytest.mark.parametrize("named", ["", "grace@contoso.com"])
+def test_msal_itself_shows_a_window_of_the_broker_with_the_redirect_uri_of_the_platform_and_whoever_was_named(
+    monkeypatch, platform, flag, redirect_uri, window, used, named
 ):
     from azext_brokerauth.broker import msal_app
 
@@ -92,7 +93,8 @@ def test_msal_itself_uses_the_broker_with_the_redirect_uri_and_window_of_the_pla
     )
     target = Target("04b07795-8ddb-461a-bbee-02f9e1bf7b46", "login.microsoftonline.com", "organizations")
     options = AppOptions(flag)
-    ask = Ask(Step.PROMPT, TokenRequest(("scope",), target), options, select_account=True, window=window)
+    request = TokenRequest(("scope",), target, named)
+    ask = Ask(Step.PROMPT, request, options, select_account=True, window=window)
     with pytest.raises(msal_app.NoTokenError, match="UserCanceled"):
         msal_app.answer(msal_app.build(target, options), ask)
-    assert (recorder.redirect_uri, recorder.window) == (redirect_uri, used)
+    assert (recorder.redirect_uri, recorder.window, recorder.hint) == (redirect_uri, used, named or None)

@@ -26,6 +26,7 @@ TAKEN = {
     "NotSignedInError": (3, True, False, "ResourceNotFoundError"),
     "InvalidInputError": (1, True, False, "InvalidArgumentValueError"),
     "SettingsError": (1, True, False, "FileOperationError"),
+    "RepairError": (1, True, False, "UnclassifiedUserFault"),
     "ClosedError": (1, True, False, "CLIInternalError"),
 }
 FAMILY = {
@@ -66,11 +67,11 @@ def test_remedies_are_not_part_of_the_message():
 def test_what_is_missing_is_to_be_seen_with_check_health():
     error = errors.BrokerNotReadyError("It is missing.", remedies=person("Get it."), check="machine")
     assert in_words(error.remedies, PLAIN) == (
-        "Get it. To see all that is missing (it is the check machine), run: brokerauth check-health"
+        "Get it. To see all that is missing (see the check machine), run: brokerauth check-health"
     )
     unnamed = errors.BrokerNotReadyError("It is missing.")
     assert in_words(unnamed.remedies, PLAIN) == "To see all that is missing, run: brokerauth check-health"
 
 
 def test_a_missing_keyring_names_its_own_check():
-    assert errors.KeyringMissingError("It is missing.").check == "secret-service"
+    assert errors.KeyringMissingError("It is missing.").check == "keyring"

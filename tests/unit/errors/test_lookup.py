@@ -166,7 +166,7 @@ def test_a_trouble_becomes_the_error_it_means(trouble, kind, check):
     assert getattr(error, "check", None) == check
     assert error.message.startswith(TROUBLES[trouble].cause.partition("{text}")[0])
     assert str(error).count("something was said") == (trouble is not Trouble.NO_ACCOUNT)
-    assert ("MSAL said" in str(error)) is (TROUBLES[trouble].quotes and "{text}" not in TROUBLES[trouble].cause)
+    assert ("MSAL reported" in str(error)) is (TROUBLES[trouble].quotes and "{text}" not in TROUBLES[trouble].cause)
 
 
 def test_a_refusal_is_explained_by_its_codes_and_by_who_refused():

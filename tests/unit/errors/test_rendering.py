@@ -2,11 +2,12 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from azext_brokerauth.errors.rendering import AZ, CREDENTIAL, PLAIN, command_line, in_words, text_of
-from azext_brokerauth.models import code, filled, own, person, powershell, run, script
+from azext_brokerauth.models import code, configure, filled, own, person, powershell, run, script
 
 AWKWARD = ("o'brien@contoso.com", "two words", "$HOME", "`id`", "a;b", "", 'say "hi"', "back\\slash", "*", "(pii)")
 UNPRINTABLE = (
@@ -24,13 +25,62 @@ UNPRINTABLE = (
     [
         (AZ, "az brokerauth login --tenant contoso.com"),
         (PLAIN, "brokerauth login --tenant contoso.com"),
-        (CREDENTIAL, "az brokerauth login --tenant contoso.com"),
+        (CREDENTIAL, "brokerauth login --tenant contoso.com"),
     ],
     ids=["az", "plain", "credential"],
 )
 def test_our_command_is_spelt_as_the_host_knows_it(host, line):
     (remedy,) = own("login", "--tenant", "contoso.com")
     assert command_line(remedy, host) == line
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        (AZ, "To use it, run: az config set brokerauth.enable_broker_on_linux=true"),
+        (PLAIN, "To use it, run: brokerauth config set brokerauth.enable_broker_on_linux=true"),
+        (
+            CREDENTIAL,
+            "To use it, give enable_broker_on_linux=True,"
+            " or run: brokerauth config set brokerauth.enable_broker_on_linux=true",
+        ),
+    ],
+    ids=["az", "plain", "credential"],
+)
+def test_a_setting_is_set_as_the_host_knows_it(host, said):
+    assert in_words(configure("set", "brokerauth.enable_broker_on_linux=true", text="To use it,"), host) == said
+
+
+@pytest.mark.parametrize(
+    ("remedies", "said"),
+    [
+        (own("login"), "Call authenticate(), or run: brokerauth login --client-id X --tenant contoso.com"),
+        (
+            own("login", "--select-account", text="To choose the account,"),
+            "To choose the account, call authenticate(),"
+            " or run: brokerauth login --select-account --client-id X --tenant contoso.com",
+        ),
+        (
+            own("login", "--username", "ada@contoso.com"),
+            "Call authenticate(),"
+            " or run: brokerauth login --username ada@contoso.com --client-id X --tenant contoso.com",
+        ),
+        (
+            own("login", "--tenant", "TENANT", "--username", "NAME", text="To name another,"),
+            "To name another, give tenant_id='TENANT' and login_hint='NAME'",
+        ),
+        (
+            own("login", "--fallback", "browser", text="To sign in without the device,"),
+            "To sign in without the device, give fallback='browser'",
+        ),
+        (own("check-health"), "Run: brokerauth check-health"),
+        (configure("unset", "brokerauth.nonsense"), "Run: brokerauth config unset brokerauth.nonsense"),
+    ],
+)
+def test_a_program_is_told_what_it_can_do_itself_and_the_sign_in_that_would_serve_it(remedies, said):
+    """A sign-in to another application or tenant than the program's would not be found by it."""
+    asked = replace(CREDENTIAL, sign_in=("--client-id", "X", "--tenant", "contoso.com"))
+    assert in_words(remedies, asked) == said
 
 
 def test_a_command_of_others_is_the_same_everywhere():
@@ -102,10 +152,10 @@ def test_a_script_is_a_line_at_the_prompt_of_bash():
 
 
 def test_an_argument_has_the_name_that_the_reader_knows():
-    (remedy,) = person("{--client-id} {--tenant} {--username} {--scope} {--fallback} {--timeout} {--pop}")
-    options = "--client-id --tenant --username --scope --fallback --timeout --pop"
+    (remedy,) = person("{--client-id} {--tenant} {--username} {--scope} {--fallback} {--timeout} {--pop} {--authority}")
+    options = "--client-id --tenant --username --scope --fallback --timeout --pop the setting authority"
     assert text_of(remedy, AZ) == text_of(remedy, PLAIN) == options
-    assert text_of(remedy, CREDENTIAL) == "client_id tenant_id login_hint the scopes fallback timeout pop"
+    assert text_of(remedy, CREDENTIAL) == "client_id tenant_id login_hint the scopes fallback timeout pop authority"
 
 
 def test_a_fact_is_put_in_as_it_is():
@@ -140,12 +190,12 @@ def test_a_field_that_nobody_filled_is_an_error_and_not_shown():
             "Run in PowerShell: wsl --shutdown; then run: az brokerauth login",
         ),
         (
-            (*person("Try again."), *powershell("wsl", "--update", text="If the error stays,")),
-            "Try again. If the error stays, run in PowerShell: wsl --update",
+            (*person("Try again."), *powershell("wsl", "--update", text="If this keeps happening,")),
+            "Try again. If this keeps happening, run in PowerShell: wsl --update",
         ),
         (
-            (*powershell("wsl", "--update"), *powershell("wsl", "--shutdown", text="If the error stays,")),
-            "Run in PowerShell: wsl --update. If the error stays, run in PowerShell: wsl --shutdown",
+            (*powershell("wsl", "--update"), *powershell("wsl", "--shutdown", text="If this keeps happening,")),
+            "Run in PowerShell: wsl --update. If this keeps happening, run in PowerShell: wsl --shutdown",
         ),
         (
             (*person("Unlock it."), *powershell("wsl", "--shutdown")),

@@ -9,7 +9,7 @@ from azext_brokerauth.errors.rendering import AZ
 from azext_brokerauth.health import report
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.probe import Probe, Python, Ran
-from azext_brokerauth.health.secret_service import State
+from azext_brokerauth.keyring.secret_service import State
 from azext_brokerauth.machine import View
 
 SYSTEM32 = "/mnt/c/Windows/System32"
@@ -47,8 +47,13 @@ class FakeProbe(Probe):
     programs: dict = field(default_factory=dict)
     packages: dict = field(default_factory=lambda: {"msal": "1.39.0", "pymsalruntime": "0.20.7"})
     keyring: State = field(default_factory=lambda: State(collection="login"))
+    lacking: tuple = ()
+    keeps_keys: bool = True
     owners: dict = field(default_factory=dict)
     running: tuple = ()
+    now: float = 1000.0
+    times: dict = field(default_factory=dict)
+    replies: dict = field(default_factory=dict)
 
     def exists(self, path):
         return path in self.files or any(file.startswith(f"{path}/") for file in self.files)
@@ -56,8 +61,23 @@ class FakeProbe(Probe):
     def is_directory(self, path):
         return any(file.startswith(f"{path}/") for file in self.files) if path else False
 
-    def public_authorities(self):
-        return self.files.get("certifi", b"")
+    def public_list(self):
+        return "certifi"
+
+    def native_files(self, package):
+        return [file for file in self.files if file.startswith(f"/site-packages/{package}/")]
+
+    def changed(self, path):
+        return self.times.get(path, 0.0)
+
+    def started(self):
+        return 100.0
+
+    def fetch(self, url, trusted=""):
+        reply = self.replies.get(trusted, "")
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     def read(self, path, size=1 << 20):
         return self.files[path][:size] if path in self.files else None
@@ -70,7 +90,7 @@ class FakeProbe(Probe):
 
     def run(self, *command, deadline=5.0):
         ran = self.programs.get(" ".join(map(str, command[:2])), self.programs.get(command[0]))
-        return replace(ran, ended=1000.0) if ran else Ran(None, problem="it does not start: No such file")
+        return replace(ran, ended=self.now) if ran else Ran(None, problem="it does not start: No such file")
 
     def version(self, package):
         return self.packages.get(package, "")
@@ -83,6 +103,12 @@ class FakeProbe(Probe):
 
     def secret_service(self):
         return self.keyring
+
+    def lacking_programs(self):
+        return self.lacking
+
+    def kernel_keeps_keys(self):
+        return self.keeps_keys
 
     def bus_names(self):
         return frozenset()

@@ -12,7 +12,7 @@ from azext_brokerauth.health import report
 from azext_brokerauth.health.az_cache import CachedSignIn, UnreadableCacheError
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.probe import FileFacts, Python, Ran
-from azext_brokerauth.health.secret_service import State
+from azext_brokerauth.keyring.secret_service import State
 from tests.unit.health.machine import (
     HUNG,
     POWERSHELL,
@@ -64,24 +64,17 @@ def set_variable(**variables):
         (without("libwebkit2gtk-4.1.so.0"), "libraries", "sudo apt-get install -y libwebkit2gtk-4.1-0"),
         (set_to("packages", {"msal": "1.39.0"}), "pymsalruntime", "pip install 'pymsalruntime<0.21,>=0.20'"),
         (set_to("packages", {"msal": "1.39.0", "pymsalruntime": "0.19.1"}), "pymsalruntime", "pip install"),
+        (set_to("packages", {"msal": "1.39.0", "pymsalruntime": "0.20.5"}), "pymsalruntime", "install --upgrade"),
         (set_to("packages", {"msal": "1.20.0", "pymsalruntime": "0.20.7"}), "msal", "--upgrade 'msal[broker]"),
-        (set_to("python", Python("p", "cp39", "x86_64", "glibc 2.39")), "platform", "Python"),
-        (set_to("python", Python("p", "cp313t", "x86_64", "glibc 2.39")), "platform", "Python"),
         (set_to("python", Python("p", "cp312", "aarch64", "glibc 2.39")), "platform", "x86_64"),
         (set_to("python", Python("p", "cp312", "x86_64", "")), "platform", "wsl.exe --install Ubuntu-24.04"),
         (set_to("python", Python("p", "cp312", "x86_64", "glibc 2.17")), "platform", "wsl.exe --install"),
-        (set_to("keyring", State(bus_problem="no file")), "session-bus", "systemd=true"),
-        (set_to("keyring", State(service_problem="nobody")), "secret-service", "apt-get install -y gnome-keyring"),
-        (set_to("keyring", State()), "keyring", "gnome-keyring-daemon"),
-        (set_to("keyring", State(collection="login", locked=True)), "keyring-unlocked", "gnome-keyring-daemon"),
-        (set_to("keyring", State(collection="login", write_problem="no")), "keyring-write", "gnome-keyring-daemon"),
-        (say("/usr/bin/wslinfo --wsl-version", HUNG), "wsl-version", "wsl.exe --update"),
         (say("/usr/bin/wslinfo --wsl-version", Ran(0, "2.4.12.0\n")), "wsl-version", "wsl.exe --update"),
         (say("/usr/bin/wslinfo --msal-proxy-path", HUNG), "proxy", "wsl.exe --update"),
         (lambda probe: probe.files.pop(PROXY), "proxy", "wsl.exe --update"),
         (say("/usr/bin/wslinfo --networking-mode", Ran(0, "mirrored\n")), "networking", "networkingMode=nat"),
         (say(f"{SYSTEM32}/cmd.exe", HUNG), "interop", "wsl.exe --shutdown"),
-        (lambda probe: probe.files.pop(f"{SYSTEM32}/cmd.exe"), "windows-drive", "wsl.exe --shutdown"),
+        (lambda probe: probe.files.pop(f"{SYSTEM32}/cmd.exe"), "windows-drive", "sudo mount -t drvfs C: /mnt/c"),
         (say(POWERSHELL, Ran(0, "brokerauth True 1 1000000\n")), "windows-elevated", "as administrator"),
         (say(POWERSHELL, Ran(0, "brokerauth False 0 1000000\n")), "windows-desktop", "from a WSL window"),
         (say(POWERSHELL, Ran(0, "brokerauth False 1 1400000\n")), "clock", "sudo hwclock --hctosys"),
@@ -92,7 +85,7 @@ def set_variable(**variables):
         (set_to("owners", {"/etc/brokerauth/config": FileFacts(7, stat.S_IFREG | 0o644)}), "system-file", "chown root"),
         (set_to("owners", dict.fromkeys(SYSTEM, FileFacts(0, stat.S_IFREG | 0o777))), "system-file", "chmod 755"),
         (set_to("owners", {"/etc/brokerauth/config": FileFacts(0, stat.S_IFLNK | 0o777)}), "system-file", "rm --"),
-        (set_variable(AZURE_BROKERAUTH_FALLBACK="fax"), "settings", "Fix that setting"),
+        (set_variable(AZURE_BROKERAUTH_FALLBACK="fax"), "settings", "unset AZURE_BROKERAUTH_FALLBACK"),
         (
             set_variable(AZURE_BROKERAUTH_ENABLE_BROKER_ON_WSL="false"),
             "settings",
@@ -105,6 +98,86 @@ def test_what_is_spoilt_is_found_alone_with_what_fixes_it(healthy, spoil, check,
     found = problems(healthy)
     assert list(found) == [check]
     assert remedy in "\n".join(commands(found[check]))
+
+
+@pytest.mark.parametrize("tag", ["cp39", "cp313t", "cp315"])
+def test_a_python_that_no_runtime_is_published_for_is_named_unless_it_has_one(healthy, tag):
+    healthy.python = replace(healthy.python, tag=tag)
+    assert problems(healthy) == {}
+    healthy.packages = {"msal": "1.39.0"}
+    found = problems(healthy)
+    assert list(found) == ["platform", "pymsalruntime"]
+    assert "with a Python that it is published for" in commands(found["platform"])[0]
+
+
+NATIVE = "/site-packages/pymsalruntime/libmsalruntime.so"
+LOADER = "LD_TRACE_LOADED_OBJECTS=1"
+MISSING = """\tlinux-vdso.so.1 (0x00007ffd)
+\tlibcurl.so.4 => not found
+\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f)
+\tlibwebkit2gtk-4.1.so.0 => not found
+\tlibgtk-3.so.0 => not found
+"""
+
+
+def test_the_loader_names_all_missing_libraries_at_once_with_their_packages(healthy):
+    healthy.files[NATIVE] = b""
+    healthy.programs["/usr/bin/env -i"] = Ran(0, "\tlibc.so.6 => /lib/libc.so.6 (0x00007f)\n")
+    assert problems(healthy) == {}
+    healthy.programs["/usr/bin/env -i"] = Ran(0, MISSING)
+    found = problems(healthy)["libraries"]
+    assert found["finding"] == (
+        "Shared libraries are missing: libcurl.so.4 (libcurl4t64), libwebkit2gtk-4.1.so.0 (libwebkit2gtk-4.1-0),"
+        " libgtk-3.so.0"
+    )
+    # One remedy: the packages that are known bring what belongs to them.
+    assert commands(found)[-1] == "sudo apt-get install -y libcurl4t64 libwebkit2gtk-4.1-0"
+    healthy.programs["/usr/bin/env -i"] = Ran(0, "\tlibgtk-3.so.0 => not found\n")
+    (step,) = commands(problems(healthy)["libraries"])
+    assert step == "Install, with the package manager of Ubuntu 24.04 LTS, what provides libgtk-3.so.0"
+    healthy.programs["/usr/bin/env -i"] = Ran(1, stderr="no such file")
+    assert all_checks(healthy)["libraries"]["severity"] == "skip"
+
+
+def severities(probe, *ids):
+    found = all_checks(probe)
+    return {id: found[id]["severity"] for id in ids}
+
+
+def test_without_drive_c_the_proxy_that_wslinfo_names_is_what_counts(healthy):
+    del healthy.files[f"{SYSTEM32}/cmd.exe"]
+    ids = ("windows-drive", "interop", "proxy")
+    assert severities(healthy, *ids) == {"windows-drive": "fail", "interop": "skip", "proxy": "skip"}
+    healthy.programs[PROXY] = Ran(1, stderr="no method")
+    assert severities(healthy, *ids) == {"windows-drive": "warn", "interop": "pass", "proxy": "pass"}
+    healthy.times["/etc/wsl.conf"] = 101.0
+    assert commands(problems(healthy)["windows-drive"]) == ["wsl.exe --shutdown"]
+    healthy.files["/etc/wsl.conf"] = b"[automount]\nenabled=false\n"
+    edit, restart = commands(problems(healthy)["windows-drive"])
+    assert (edit.split()[:2], restart) == (["sudo", "sed"], "wsl.exe --shutdown")
+
+
+def test_a_cmd_that_does_not_start_is_well_where_the_proxy_does(healthy):
+    healthy.programs[f"{SYSTEM32}/cmd.exe"] = Ran(None, problem="it does not start: Permission denied")
+    healthy.programs[PROXY] = Ran(1)
+    assert problems(healthy) == {}
+    assert "although cmd.exe does not" in all_checks(healthy)["interop"]["finding"]
+
+
+def test_a_wsl_that_does_not_tell_its_version_is_well_where_it_has_the_proxy(healthy):
+    healthy.programs["/usr/bin/wslinfo --wsl-version"] = HUNG
+    assert problems(healthy) == {}
+    del healthy.files[PROXY]
+    assert list(problems(healthy)) == ["wsl-version", "proxy"]
+
+
+@pytest.mark.parametrize(
+    ("skew", "severity"), [(0, "pass"), (200, "pass"), (-7200, "warn"), (1800, "warn"), (3600, "fail")]
+)
+def test_a_clock_fails_where_tokens_would_arrive_expired(healthy, skew, severity):
+    healthy.programs[POWERSHELL] = Ran(0, f"brokerauth False 1 {(1000 - skew) * 1000 if skew <= 1000 else 0}\n")
+    healthy.now = 1000.0 if skew <= 1000 else float(skew)
+    assert all_checks(healthy)["clock"]["severity"] == severity
 
 
 @pytest.mark.parametrize(
@@ -167,15 +240,91 @@ def test_interop_is_switched_on_registered_or_reached_again(healthy):
     file = "/usr/lib/binfmt.d/WSLInterop.conf"
     register = f"echo ':WSLInterop:M::MZ::/init:PF' | sudo tee {file}"
     assert commands(problems(healthy)["interop"]) == [register, "wsl.exe --shutdown"]
+    healthy.files[file] = b":WSLInterop:M::MZ::/init:PF\n"
+    assert commands(problems(healthy)["interop"]) == ["wsl.exe --shutdown"]
     healthy.files["/etc/wsl.conf"] = b"[interop]\nenabled=false\n"
     assert commands(problems(healthy)["interop"])[0].startswith("sudo sed -i '/^\\[interop\\]/I")
+
+
+# state -> why it does not serve, and what makes it serve
+USELESS = {
+    State(bus_problem="no file"): ("there is no session bus (no file)", "systemd=true"),
+    State(service_problem="nobody"): ("no keyring answers on the session bus (nobody)", "install -y gnome-keyring"),
+    State(): ("the session's keyring has no default keyring", "gnome-keyring-daemon --replace --unlock"),
+    State(collection="login", locked=True): (
+        "the session's keyring 'login' is locked",
+        "gnome-keyring-daemon --replace --unlock",
+    ),
+    State(collection="login", write_problem="no"): (
+        "the session's keyring 'login' does not keep what is written (no)",
+        "gnome-keyring-daemon --replace --unlock",
+    ),
+}
+
+
+@pytest.mark.parametrize("state", USELESS)
+def test_a_keyring_of_the_session_that_does_not_serve_fails_only_where_it_is_chosen(healthy, state):
+    why, remedy = USELESS[state]
+    healthy.keyring = state
+    assert problems(healthy) == {}
+    assert all_checks(healthy)["keyring"]["finding"] == f"A private keyring is used, since {why}"
+    with_environ(healthy, AZURE_BROKERAUTH_KEYRING="session")
+    found = problems(healthy)
+    assert list(found) == ["keyring"]
+    assert found["keyring"]["severity"] == "fail"
+    assert remedy in "\n".join(commands(found["keyring"]))
+
+
+def test_the_sessions_keyring_is_named_where_it_is_used_and_not_looked_at_where_it_is_not(healthy):
+    used = "The session's keyring 'login' is used: it is unlocked and keeps what is written"
+    for chosen in ("auto", "session"):
+        with_environ(healthy, AZURE_BROKERAUTH_KEYRING=chosen)
+        assert all_checks(healthy)["keyring"]["finding"] == used
+    with_environ(healthy, AZURE_BROKERAUTH_KEYRING="private")
+    healthy.secret_service = None
+    assert (
+        all_checks(healthy)["keyring"]["finding"] == "A private keyring is used, since the setting keyring is private"
+    )
+
+
+@pytest.mark.parametrize("state", USELESS)
+def test_missing_programs_fail_only_where_they_are_needed(healthy, state):
+    healthy.lacking = ("dbus-daemon", "gnome-keyring-daemon")
+    with_environ(healthy, PATH="/nowhere")
+    assert problems(healthy) == {}
+    healthy.keyring = state
+    found = problems(healthy)
+    assert list(found) == ["keyring"]
+    assert "dbus-daemon, gnome-keyring-daemon" in found["keyring"]["finding"]
+    assert commands(found["keyring"]) == ["sudo apt-get update", "sudo apt-get install -y dbus gnome-keyring"]
+
+
+def test_a_kernel_that_keeps_no_key_is_a_warning_that_says_what_it_costs(healthy):
+    healthy.keeps_keys = False
+    assert problems(healthy) == {}
+    healthy.keyring = State(collection="login", locked=True)
+    found = problems(healthy)
+    assert [(id, check["severity"]) for id, check in found.items()] == [("keyring", "warn")]
+    assert "accounts other than Windows' own sign in again" in found["keyring"]["finding"]
+    assert commands(found["keyring"])
+
+
+def test_native_linux_wants_the_sessions_keyring_whatever_is_set(healthy):
+    healthy.view = replace(healthy.view, release="6.1.0-debian", paths=())
+    with_environ(healthy, AZURE_BROKERAUTH_ENABLE_BROKER_ON_LINUX="true", AZURE_BROKERAUTH_KEYRING="private")
+    healthy.bus_names = lambda: frozenset({"com.microsoft.identity.broker1"})
+    healthy.lacking = ("dbus-daemon",)
+    assert problems(healthy) == {}
+    healthy.keyring = State(collection="login", locked=True)
+    assert list(problems(healthy)) == ["keyring"]
+    assert "gnome-keyring-daemon --replace --unlock" in commands(problems(healthy)["keyring"])[0]
 
 
 def test_the_session_bus_that_exists_is_named(healthy):
     healthy.keyring = State(bus_problem="refused")
     healthy.files["/run/user/1000/bus"] = b""
-    with_environ(healthy, DBUS_SESSION_BUS_ADDRESS="unix:path=/gone")
-    found = problems(healthy)["session-bus"]
+    with_environ(healthy, DBUS_SESSION_BUS_ADDRESS="unix:path=/gone", AZURE_BROKERAUTH_KEYRING="session")
+    found = problems(healthy)["keyring"]
     assert commands(found) == ["export DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus"]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from azext_brokerauth import errors
+from azext_brokerauth.errors.lookup import from_msal
 from azext_brokerauth.errors.rendering import PLAIN
 from azext_brokerauth.health import report
 from azext_brokerauth.health.attempt import Attempt, attempt
@@ -125,6 +126,15 @@ def test_a_token_that_needs_a_window_is_a_warning(healthy):
         "No token without a window: Somebody must look.",
         [{"shell": "bash", "command": "brokerauth login"}],
     )
+
+
+def test_an_account_to_be_repaired_in_windows_fails_with_the_remedy_of_login(healthy):
+    error = from_msal("It cannot be used. Status: Response_Status.Status_AccountUnusable, Error code: 0, Tag: 1")
+    assert isinstance(error, errors.InteractionRequiredError)
+    _, token = findings(healthy, Attempt((), 1.0, 2.0, error=error))
+    assert token[0] == "fail"
+    assert "repair the account" in token[2][0]["command"]
+    assert token[2][1]["command"] == "brokerauth login"
 
 
 def test_a_refusal_brings_its_remedies(healthy):

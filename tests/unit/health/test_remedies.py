@@ -5,8 +5,8 @@ import subprocess
 import pytest
 
 from azext_brokerauth.health import parsing
-from azext_brokerauth.health.secret_service import State
-from tests.unit.health.machine import commands, problems
+from azext_brokerauth.keyring.secret_service import State
+from tests.unit.health.machine import commands, problems, with_environ
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,10 @@ def test_what_is_printed_for_wsl_conf_changes_one_value(healthy, tmp_path, befor
     healthy.keyring = State(bus_problem="no file")
     healthy.uid = 0
     healthy.files |= {"/etc/wsl.conf": before.encode(), "/usr/bin/dbus-daemon": b""}
+    with_environ(healthy, AZURE_BROKERAUTH_KEYRING="session")
     file = tmp_path / "wsl.conf"
     file.write_text(before)
-    edit = commands(problems(healthy)["session-bus"])[0]
+    edit = commands(problems(healthy)["keyring"])[0]
     subprocess.run(["/bin/sh", "-c", edit.replace("/etc/wsl.conf", str(file))], check=True, capture_output=True)
     was, now = (
         {(section.lower(), *item) for section in parser.sections() for item in parser.items(section)}
@@ -65,6 +66,12 @@ def test_packages_that_have_lost_files_are_installed_again(healthy, release, ins
     for package in ("libcurl4:amd64", "libcurl"):
         healthy.files[f"/var/lib/dpkg/info/{package}.list"] = b""
     assert commands(problems(healthy)["libraries"])[-1] == install
+
+
+def test_what_dpkg_was_interrupted_in_is_finished_first(healthy):
+    spoil_libraries(healthy, "ID=debian")
+    healthy.files["/var/lib/dpkg/updates/0001"] = b""
+    assert commands(problems(healthy)["libraries"])[:2] == ["sudo dpkg --configure -a", "sudo apt-get update"]
 
 
 def test_the_name_of_a_distribution_is_printed_as_it_is(healthy):

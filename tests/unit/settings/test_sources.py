@@ -37,6 +37,7 @@ def test_the_defaults_turn_the_broker_on_under_wsl_only_and_nothing_else_on(envi
         "enable_broker_on_mac": False,
         "require_broker": False,
         "fallback": "none",
+        "keyring": "auto",
         "extend_az": True,
         "seed_az_cache": True,
         "token_cache": "az",
@@ -105,6 +106,7 @@ def test_a_value_is_what_was_meant(environ, name, raw, value):
         ("silent_timeout", "86400", "use a number of seconds above 0"),
         ("fallback", "telephone", "use one of none, browser, device-code"),
         ("token_cache", "disk", "use az or memory"),
+        ("keyring", "none", "use one of auto, session, private"),
     ],
 )
 def test_a_value_that_cannot_be_used_says_what_to_use(name, raw, use):
@@ -218,6 +220,8 @@ def test_what_the_policy_does_not_enforce_is_a_default_below_the_users_file(envi
         ("tenant_id", TENANT, "fabrikam.com", TENANT.upper()),
         ("require_broker", "true", "false", "Yes"),
         ("token_cache", "memory", "az", "Memory"),
+        ("keyring", "private", "auto", "Private"),
+        ("keyring", "private", "session", "PRIVATE"),
         ("authority", "login.microsoftonline.com", "login.microsoftonline.us", "https://login.microsoftonline.com/"),
         ("enable_broker_on_linux", "false", "true", "off"),
         ("silent_timeout", "30", "31", "30.0"),
@@ -416,3 +420,49 @@ def test_memory_only_puts_nothing_into_azs_cache():
     assert settings.Settings().may_seed_az
     assert not settings.Settings(token_cache="memory").may_seed_az  # noqa: S106
     assert not settings.Settings(seed_az_cache=False).may_seed_az
+
+
+def survey(environ, policy_file=None):
+    found = settings.survey(environ, policy_file=policy_file or Path("no-such"), policy_owner=os.geteuid())
+    assert [each.name for each in found][: len(settings.SETTINGS)] == list(settings.SETTINGS)
+    return {each.name: each for each in found}
+
+
+def test_what_stands_in_the_way_of_the_settings_is_shown_among_them_and_nothing_is_raised(environ, policy):
+    path = write(environ, "[brokerauth]\nsilent_timeout = zero\nno_such = 1\nlogin_hint = ada@contoso.com\n")
+    found = survey({**environ, "AZURE_BROKERAUTH_FALLBACK": "fax", "AZURE_BROKERAUTH_PROMPT_TIMEOUT": "7"})
+    wrong = {name: (each.value, str(each.error)) for name, each in found.items() if each.error}
+    assert set(wrong) == {"silent_timeout", "no_such", "fallback"}
+    assert wrong["silent_timeout"][0] == "zero"
+    assert f"silent_timeout in {path} cannot be 'zero'" in wrong["silent_timeout"][1]
+    assert "AZURE_BROKERAUTH_FALLBACK cannot be 'fax'" in wrong["fallback"][1]
+    assert "no setting 'no_such'" in wrong["no_such"][1]
+    assert (found["prompt_timeout"].value, found["login_hint"].value) == (7.0, "ada@contoso.com")
+
+
+def test_an_enforced_setting_that_somebody_sets_otherwise_is_shown_as_it_is_enforced(environ, policy):
+    write(environ, "[brokerauth]\nfallback = browser\n")
+    path = policy("[brokerauth]\nfallback = none\nenforced = fallback\n")
+    row = survey(environ, path)["fallback"]
+    assert (row.value, row.is_enforced, row.origin) == ("none", True, f"brokerauth.fallback in {path}")
+    assert "cannot be 'browser'" in str(row.error)
+
+
+def test_a_file_that_cannot_be_read_has_a_row_of_its_own(environ, policy):
+    path = write(environ, "this is no settings file")
+    found = survey({**environ, "AZURE_BROKERAUTH_PROMPT_TIMEOUT": "7"})
+    assert (found[""].origin, found["prompt_timeout"].value) == (path, 7.0)
+    assert "cannot be read" in str(found[""].error)
+    Path(path).unlink()
+    broken = policy("[brokerauth]\nallow_exec = false\nnonsense\n")
+    assert survey(environ, broken)[""].origin == str(broken)
+
+
+def test_where_everything_can_be_used_the_survey_and_the_settings_in_force_are_the_same(environ, policy):
+    write(environ, "[brokerauth]\nsilent_timeout = 7\n")
+    path = policy("[brokerauth]\nfallback = browser\nenforced = fallback\n")
+    chosen = load_with(path, environ)
+    for name, each in survey(environ, path).items():
+        assert each.error is None
+        assert (each.value, each.origin) == (getattr(chosen, name), chosen.origin(name))
+        assert each.is_enforced == (name in chosen.enforced)

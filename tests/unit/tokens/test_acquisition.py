@@ -9,7 +9,7 @@ import pytest
 from azext_brokerauth import errors
 from azext_brokerauth.accounts import Records
 from azext_brokerauth.broker.messages import Answer, AppOptions, Ask, Done, Failure, Step
-from azext_brokerauth.errors.rendering import AZ, in_words
+from azext_brokerauth.errors.rendering import AZ, PLAIN, in_words
 from azext_brokerauth.errors.troubles import Trouble
 from azext_brokerauth.machine import Kind, Machine
 from azext_brokerauth.models import Account, BrokerFlag, TokenRequest
@@ -35,6 +35,7 @@ STEPS: dict[str, tuple[TokenRequest, Prompt, list[Answer | Failure], Step]] = {
     "by a prompt": (IN_OURS, Prompt.IF_NEEDED, UNANSWERED[:1], Step.PROMPT),
     "by the fallback": (IN_OURS, Prompt.IF_NEEDED, UNANSWERED, Step.BROWSER),
     "by the picker": (IN_OURS, Prompt.SELECT_ACCOUNT, [], Step.PROMPT),
+    "by the picker, for the one named": (IN_OURS, Prompt.INSIST, [], Step.PROMPT),
 }
 
 
@@ -170,6 +171,44 @@ def test_an_answer_for_somebody_else_than_the_one_named_is_given_by_no_step(brok
     assert tokens.get(request, Prompt.NEVER).account == ADA
 
 
+@pytest.mark.parametrize("before", [[], [NETWORK]], ids=["the window", "the fallback"])
+@pytest.mark.parametrize("whose", [ADA.username, ADA], ids=["name", "record"])
+def test_who_insists_on_an_account_is_given_no_other_whoever_is_picked(
+    broker: Broker, before: list[Answer | Failure], whose: Account | str
+) -> None:
+    tokens = tokens_of(broker, fallback="browser")
+    asked = replace(SCOPE, whose=whose)
+    tokens.get(asked, Prompt.NEVER)
+    broker.replies = [*before, broker.token(GRACE)]
+    with pytest.raises(errors.WrongAccountError, match=f"{GRACE.username}.*{ADA.username} was asked for"):
+        tokens.get(asked, Prompt.INSIST)  # and the token from before does not stand in
+    assert tokens.get(asked, Prompt.INSIST).account == ADA
+    windows = [ask for ask in broker.asks if ask.select_account]
+    assert len(windows) == len(before) + 2
+    assert {ask.request.username for ask in windows} == {ADA.username}
+
+
+def test_who_insists_and_names_nobody_takes_whoever_is_picked(broker: Broker) -> None:
+    broker.replies = [broker.token(GRACE)]
+    assert tokens_of(broker, Records().with_account(ADA)).get(SCOPE, Prompt.INSIST).account == GRACE
+
+
+@pytest.mark.parametrize("prompt", [Prompt.SELECT_ACCOUNT, Prompt.INSIST])
+def test_the_picker_puts_forward_who_was_named_and_not_who_is_in_use(broker: Broker, prompt: Prompt) -> None:
+    tokens_of(broker, Records().with_account(ADA)).get(SCOPE, prompt)
+    tokens_of(broker, login_hint=ADA.username).get(SCOPE, prompt)
+    assert [ask.request.username for ask in broker.asks] == ["", ADA.username]
+
+
+def test_a_picker_that_fails_is_not_made_up_for_by_an_older_token(broker: Broker) -> None:
+    tokens = tokens_of(broker)
+    tokens.get(SCOPE, Prompt.NEVER)
+    broker.replies = [NETWORK]
+    with pytest.raises(errors.SignInRefusedError):
+        tokens.get(SCOPE, Prompt.SELECT_ACCOUNT)
+    assert tokens.get(SCOPE, Prompt.NEVER).account == ADA
+
+
 def test_a_name_is_compared_in_any_case(broker: Broker) -> None:
     assert tokens_of(broker).get(replace(SCOPE, whose="ADA@Contoso.com"), Prompt.NEVER).account == ADA
 
@@ -218,8 +257,9 @@ def test_an_account_that_the_runtime_has_lost_may_be_windows_own(broker: Broker)
 
 def test_an_account_that_the_runtime_has_lost_and_that_is_not_windows_own_is_unknown(broker: Broker) -> None:
     broker.replies = [UNKNOWN, broker.token(GRACE)]
-    with pytest.raises(errors.AccountUnknownError):
+    with pytest.raises(errors.AccountUnknownError, match="a private one is after a restart of WSL") as caught:
         tokens_of(broker).get(replace(SCOPE, whose=ADA), Prompt.NEVER)
+    assert in_words(caught.value.remedies, PLAIN) == "Run: brokerauth login --username ada@contoso.com"
 
 
 def test_a_prompt_that_did_not_help_is_a_refusal_that_keeps_what_was_said(broker: Broker) -> None:

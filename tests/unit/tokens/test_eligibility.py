@@ -74,7 +74,7 @@ def test_by_default_nothing_but_wsl_2_gets_the_broker(kind):
     assert obstacle.remedies
 
 
-SEE = "To see all that is missing (it is the check machine), run: az brokerauth check-health"
+SEE = "To see all that is missing (see the check machine), run: az brokerauth check-health"
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ SEE = "To see all that is missing (it is the check machine), run: az brokerauth 
             Kind.WSL2,
             {"enable_broker_on_wsl": False},
             "The broker is switched off: enable_broker_on_wsl is false.",
-            "Set it to true to use the broker.",
+            "Run: az config set brokerauth.enable_broker_on_wsl=true",
         ),
         (
             Kind.WSL2,
-            {"enable_broker_on_wsl": False, "origins": (("enable_broker_on_wsl", "the variable X"),)},
-            "The broker is switched off: the variable X is false.",
-            "Set it to true to use the broker.",
+            {"enable_broker_on_wsl": False, "origins": (("enable_broker_on_wsl", "the environment variable X"),)},
+            "The broker is switched off: the environment variable X is false.",
+            "Run: unset X",
         ),
         (
             Kind.WSL1,
@@ -109,13 +109,13 @@ SEE = "To see all that is missing (it is the check machine), run: az brokerauth 
         (
             Kind.LINUX,
             {},
-            "Not under WSL: this is Linux (seen). Nothing was done.",
+            "This is native Linux, not WSL (seen). Nothing was done.",
             "To use this platform's own broker, run: az config set brokerauth.enable_broker_on_linux=true",
         ),
         (
             Kind.CONTAINER,
             {},
-            "Not under WSL: this is a container on a WSL kernel (seen). Nothing was done.",
+            "This is a container on a WSL kernel, not WSL (seen). Nothing was done.",
             "Sign in with az login, or run this under WSL 2 itself.",
         ),
     ],

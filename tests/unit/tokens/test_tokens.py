@@ -284,7 +284,24 @@ def test_authorities_that_msal_keeps_from_the_broker_are_refused_before_anything
     assert broker.asks == []
 
 
-@pytest.mark.parametrize("tenant", ["common", "organizations", "consumers", "contoso.com", "c"])
+@pytest.mark.parametrize("kind", [Kind.WSL2, Kind.LINUX])
+@pytest.mark.parametrize("tenant", ["consumers", "9188040d-6c67-4c5b-b112-36a304b66dad"])
+def test_the_tenant_of_personal_accounts_is_refused_where_the_runtime_never_asks_the_broker_for_it(
+    broker: Broker, tenant: str, kind: Kind
+) -> None:
+    with pytest.raises(errors.SignInRefusedError, match="personal Microsoft accounts"):
+        get_from(tokens_of(broker, kind, tenant_id=tenant, enable_broker_on_linux=True))
+    assert broker.asks == []
+
+
+@pytest.mark.parametrize(("kind", "flag"), [(Kind.WINDOWS, "windows"), (Kind.MACOS, "mac")])
+def test_windows_and_macos_have_personal_accounts(broker: Broker, kind: Kind, flag: str) -> None:
+    chosen = {f"enable_broker_on_{flag}": True}
+    get_from(tokens_of(broker, kind, tenant_id="consumers", **chosen))
+    assert [ask.request.target.tenant for ask in broker.asks] == ["consumers"]
+
+
+@pytest.mark.parametrize("tenant", ["common", "organizations", "contoso.com", "c"])
 @pytest.mark.parametrize(
     "authority", ["login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn"]
 )

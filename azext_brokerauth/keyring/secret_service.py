@@ -1,4 +1,4 @@
-"""The Secret Service on the session bus, tried out (https://specifications.freedesktop.org/secret-service)."""
+"""The Secret Service on a message bus, tried out (https://specifications.freedesktop.org/secret-service)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class State:
     :param collection: the label of the default collection; empty when there is none.
     :param locked: is it locked?
     :param write_problem: why a test item could not be written, read again and deleted.
+    :param instance: the bus and the program on it that answered, by names that no other ever has.
     """
 
     bus_problem: str = ""
@@ -31,14 +32,16 @@ class State:
     collection: str = ""
     locked: bool = False
     write_problem: str = ""
+    instance: str = ""
 
 
 Connect = Callable[[Mapping[str, str], int], AbstractContextManager[Any]]
 """Connects to the session bus of an environment and a user, and gives a function that calls a method there."""
+_BUS = ("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
 
 
-class _ServiceError(Exception):
-    pass
+class ServiceError(Exception):
+    """The other side refused what was asked for."""
 
 
 def address(environ: Mapping[str, str], uid: int) -> str:
@@ -52,41 +55,79 @@ def bus_names(environ: Mapping[str, str], uid: int) -> frozenset[str]:
 
     :raises OSError: there is no bus.
     """
-    with _connection(environ, uid) as call:
-        bus = ("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
-        return frozenset((*call(*bus, "ListNames")[0], *call(*bus, "ListActivatableNames")[0]))
+    with connection(environ, uid) as call:
+        return frozenset((*call(*_BUS, "ListNames")[0], *call(*_BUS, "ListActivatableNames")[0]))
 
 
-def look(environ: Mapping[str, str], uid: int, connect: Connect | None = None) -> State:
+def look(
+    environ: Mapping[str, str],
+    uid: int,
+    connect: Connect | None = None,
+    *,
+    tried: str = "",
+) -> State:
     """Find out how far a program gets, without unlocking anything and without a prompt.
 
     :param connect: connects to the session bus; None: to the real one.
+    :keyword tried: the instance that has stored a test item before, and is not asked to do it again.
     """
     try:
-        with (connect or _connection)(environ, uid) as call:
-            try:
-                return _look(call)
-            except (_ServiceError, TimeoutError) as error:
-                return State(service_problem=str(error) or f"no answer in {DEADLINE:g} s")
-            except (LookupError, TypeError, ValueError, AttributeError):
-                return State(service_problem="its answer is not one of a Secret Service")
+        with (connect or connection)(environ, uid) as call:
+            return state(call, tried)
     except OSError as error:
         return State(bus_problem=error.strerror or str(error) or type(error).__name__)
 
 
-def _look(call: Any) -> State:
+def state(call: Any, tried: str = "") -> State:
+    """As :func:`look`, over a connection that is there.
+
+    :param call: calls a method, as :func:`connection` gives it.
+    :raises OSError: the bus is gone.
+    """
+    try:
+        return _look(call, tried)
+    except (ServiceError, TimeoutError) as error:
+        return State(service_problem=str(error) or "no answer in time")
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return State(service_problem="its answer is not one of a Secret Service")
+
+
+def has_default(call: Any) -> bool:
+    """Is there a default collection?
+
+    :raises ServiceError, OSError: nobody answers.
+    """
+    return bool(_default(call) != "/")
+
+
+def serves(call: Any) -> bool:
+    """Does the Secret Service answer, and is its default collection unlocked?
+
+    :raises ServiceError, OSError: nobody answers.
+    """
+    return not _property(call, _default(call), "Locked")
+
+
+def _default(call: Any) -> Any:
+    return call(_PATH, _SERVICE, f"{_INTERFACE}.Service", "ReadAlias", "s", ("default",))[0]
+
+
+def _look(call: Any, tried: str) -> State:
     session = call(_PATH, _SERVICE, f"{_INTERFACE}.Service", "OpenSession", "sv", ("plain", ("s", "")))[1]
-    (path,) = call(_PATH, _SERVICE, f"{_INTERFACE}.Service", "ReadAlias", "s", ("default",))
+    path = _default(call)
     if path == "/":
         return State()
     label = str(_property(call, path, "Label") or path.rpartition("/")[2])
     if _property(call, path, "Locked"):
         return State(collection=label, locked=True)
+    instance = f"{call(*_BUS, 'GetId')[0]} {call(*_BUS, 'GetNameOwner', 's', (_SERVICE,))[0]} {path}"
+    if instance == tried:
+        return State(collection=label, instance=instance)
     try:
         _write_read_delete(call, path, session)
-    except (_ServiceError, TimeoutError) as error:
-        return State(collection=label, write_problem=str(error) or f"no answer in {DEADLINE:g} s")
-    return State(collection=label)
+    except (ServiceError, TimeoutError) as error:
+        return State(collection=label, write_problem=str(error) or "no answer in time", instance=instance)
+    return State(collection=label, instance=instance)
 
 
 def _property(call: Any, path: str, name: str) -> Any:
@@ -95,7 +136,7 @@ def _property(call: Any, path: str, name: str) -> Any:
 
 
 def _write_read_delete(call: Any, collection: str, session: str) -> None:
-    """:raises _ServiceError: a step failed."""
+    """:raises ServiceError: a step failed."""
     value = secrets.token_bytes(16)
     properties = {
         f"{_INTERFACE}.Item.Label": ("s", "brokerauth check-health"),
@@ -104,40 +145,41 @@ def _write_read_delete(call: Any, collection: str, session: str) -> None:
     body = (properties, (session, b"", value, "application/octet-stream"), True)
     item, prompt = call(collection, _SERVICE, f"{_INTERFACE}.Collection", "CreateItem", "a{sv}(oayays)b", body)
     if item == "/":
-        raise _ServiceError(f"it wants a prompt ({prompt}) before it stores anything")
+        raise ServiceError(f"it wants a prompt ({prompt}) before it stores anything")
     try:
         read = bytes(call(item, _SERVICE, f"{_INTERFACE}.Item", "GetSecret", "o", (session,))[0][2])
     finally:
         call(item, _SERVICE, f"{_INTERFACE}.Item", "Delete")
     if read != value:
-        raise _ServiceError("it gave back something else than was stored")
+        raise ServiceError("it gave back something else than was stored")
 
 
 @contextmanager
-def _connection(environ: Mapping[str, str], uid: int) -> Iterator[Any]:
+def connection(environ: Mapping[str, str], uid: int, each: float = DEADLINE) -> Iterator[Any]:
     """A function that calls a method and gives what it returns.
 
+    :param each: seconds for each answer.
     :raises OSError: there is no bus.
     """
-    # Only this needs jeepney, and no other command does.
+    # Nothing else needs jeepney, and most commands do not come here.
     from jeepney import DBusAddress, MessageType, new_method_call
     from jeepney.bus import get_bus
     from jeepney.io.blocking import open_dbus_connection
 
     try:
         get_bus(address(environ, uid))
-        connection = open_dbus_connection(bus=address(environ, uid))
+        opened = open_dbus_connection(bus=address(environ, uid), auth_timeout=each)
     except (RuntimeError, ValueError, KeyError, EOFError) as error:
         raise OSError(f"{address(environ, uid)}: {error or type(error).__name__}") from error
 
     def call(path: str, service: str, interface: str, method: str, signature: str = "", body: Any = ()) -> Any:
         message = new_method_call(DBusAddress(path, service, interface), method, signature or None, body)
-        reply = connection.send_and_get_reply(message, timeout=DEADLINE)
+        reply = opened.send_and_get_reply(message, timeout=each)
         if reply.header.message_type is MessageType.error:
-            raise _ServiceError(" ".join(map(str, reply.body)) or "it refused")
+            raise ServiceError(" ".join(map(str, reply.body)) or "it refused")
         return reply.body
 
     try:
         yield call
     finally:
-        connection.close()
+        opened.close()

@@ -1,0 +1,66 @@
+"""Keys that only the kernel keeps. In a sandbox without them there is none, and nothing below depends on one."""
+
+import ctypes
+import platform
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from azext_brokerauth.keyring import kernel
+
+PRINT_KEY = "import sys; from azext_brokerauth.keyring import kernel; print(kernel.key(sys.argv[1]))"
+REFUSING = str(Path(__file__).parents[2] / "emulated/refusing.py")
+
+
+def forget(name):
+    keyctl = ctypes.c_long({"x86_64": 250, "aarch64": 219}.get(platform.machine(), -1))
+    search, unlink, user = ctypes.c_long(10), ctypes.c_long(9), ctypes.c_long(-4)
+    libc = ctypes.CDLL(None)
+    if (found := libc.syscall(keyctl, search, user, b"user", name.encode(), ctypes.c_long(0))) > 0:
+        libc.syscall(keyctl, unlink, ctypes.c_long(found), user)
+
+
+@pytest.fixture
+def name():
+    """One for this test alone, whose keys are gone afterwards: a user may have but few."""
+    mine = f"brokerauth:test-{secrets.token_hex(8)}"
+    yield mine
+    for each in (mine, f"{mine}-other"):
+        forget(each)
+
+
+def printed(*before, name):
+    command = [*before, sys.executable, "-c", PRINT_KEY, name]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_all_processes_get_the_key_that_the_first_one_made(name):
+    command = [sys.executable, "-c", PRINT_KEY, name]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(6)]
+    said = {process.communicate()[0] for process in running}
+    assert said == {f"{kernel.key(name)}\n"}
+
+
+def test_a_key_is_long_enough_and_another_name_has_another(name):
+    one, other = kernel.key(name), kernel.key(f"{name}-other")
+    assert one is None or (len(one) == kernel.LENGTH and one != other)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has them")
+def test_where_the_kernel_refuses_there_is_none_and_the_one_that_is_there_stays(name):
+    before = kernel.key(name)
+    assert printed(sys.executable, REFUSING, name=name) == "None\n"
+    assert kernel.key(name) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has them")
+def test_a_session_that_does_not_possess_the_users_keys_has_the_same(name):
+    """As that of a service, of ssh or of sudo."""
+    number = {"x86_64": 250, "aarch64": 219}.get(platform.machine(), -1)
+    code = f"import ctypes; ctypes.CDLL(None).syscall({number}, 1, None)  # KEYCTL_JOIN_SESSION_KEYRING\n{PRINT_KEY}"
+    before = kernel.key(name)
+    done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{before}\n"
