@@ -40,7 +40,7 @@ examples:
 """,
     "show": """
 type: command
-short-summary: Show the account in use, and which keyring the broker's runtime uses, and why.
+short-summary: Show the account in use, which keyring the broker's runtime uses, and why.
 long-summary: Exits with 3 when nobody is signed in.
 examples:
   - name: Print the user name of the account in use.
@@ -71,7 +71,7 @@ examples:
 type: command
 short-summary: Show what a token for a resource says, but not the token.
 long-summary: >
-    Tells audience, application, tenant, user, device, how the sign-in was proved, and when it expires. Use it to see
+    Shows audience, application, tenant, user, device, how the sign-in was proved, and when it expires. Use it to see
     why Conditional Access accepts or refuses.
 examples:
   - name: See which device the token for Azure Resource Manager was issued to.
@@ -83,9 +83,9 @@ examples:
 type: command
 short-summary: List the settings in force, where each came from, and whether it is enforced.
 long-summary: >
-    Settings come from /etc/brokerauth/config, az's configuration file and AZURE_BROKERAUTH_ environment variables, the
-    later over the earlier. What /etc/brokerauth/config enforces cannot be changed by the others. What cannot be used is
-    shown with what is wrong with it, and the exit code is 1.
+    Settings come from the policy file /etc/brokerauth/config, az's configuration file and AZURE_BROKERAUTH_ environment
+    variables. A later one of these wins over an earlier one, but what the policy file enforces cannot be changed. A
+    setting that cannot be used is shown with what is wrong with it, and the exit code is 1.
 examples:
   - name: See the settings as a table.
     text: {program} list-settings --output table
@@ -96,7 +96,7 @@ examples:
 type: command
 short-summary: Check everything that brokered sign-in needs of this machine, and show what fixes it.
 long-summary: >
-    Nothing is changed and no window is shown. The broker itself is asked with --online only. On a terminal the report
+    Nothing is changed and no window is shown. The broker itself is asked only with --online. On a terminal the report
     is a table, unless --output says otherwise. Exits with 1 when a check fails.
 examples:
   - name: See what is wrong, and the commands that fix it.
@@ -110,9 +110,10 @@ examples:
 type: command
 short-summary: Make this machine ready for brokered sign-in.
 long-summary: >
-    Runs, in their order, the commands with which check-health fixes what fails, with sudo where they need it. Each is
-    shown with its reason, and asked about first. What only Windows or you can do is printed. Run it again to go on.
-    Exits with 0 when nothing fails any more, with 4 when something is left to do, and with 1 when a command failed.
+    Runs the commands that check-health shows for what fails, in the same order, and with sudo where they need it. It
+    shows each command with its reason, and asks before it runs it. It prints what only Windows or you can do. Do that,
+    and run it again to go on. Exits with 0 when nothing fails any more, with 4 when something is left to do, and with 1
+    when a command failed.
 examples:
   - name: Make this machine ready.
     text: {program} repair
@@ -156,8 +157,8 @@ short-summary: Put an az in your PATH with which every az command gets its token
 long-summary: >
     Writes one small start script and changes nothing of az itself. Where another az is found first, it offers to add
     one line to the start file of your shell (bash, zsh or fish), so that new terminals find this one. The extension
-    alone covers az brokerauth and az account; other az commands live on az's token cache until that token expires. No
-    file that this command did not make is overwritten.
+    alone covers az brokerauth and az account; other az commands use the token in az's cache until it expires. Files
+    that this command did not make are never overwritten.
 examples:
   - name: Make ~/.local/bin/az.
     text: az brokerauth enable-az
@@ -177,14 +178,14 @@ examples:
 type: command
 short-summary: Run one az command that gets its tokens through the broker.
 long-summary: >
-    Arguments, output and exit code are those of the command itself.
+    Arguments, output and exit code are those of the az command itself.
 examples:
   - name: List resource groups, whatever is left in az's token cache.
     text: az brokerauth exec -- az group list
 """,
     "account show-broker": """
 type: command
-short-summary: Show how az gets the tokens of the account in use, and why so.
+short-summary: Show how az gets the tokens of the account in use, and why.
 long-summary: >
     tokenSource is broker, cacheOnly (a broker sign-in in an az that is left as it is), refreshToken (a sign-in by
     browser or device code), servicePrincipal, managedIdentity, cloudShell or none. Exits with 3 when az is not signed

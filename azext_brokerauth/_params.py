@@ -90,9 +90,9 @@ def load(loader: Any, *, group: str) -> None:
             help="File to write a support archive (zip) to. Implies --online.",
             completer=FilesCompleter(),
         )
-        c.argument("with_names", action="store_true", help="Leave the names and IDs of people in the archive unhashed.")
+        c.argument("with_names", action="store_true", help="Do not hash the names and IDs of people in the archive.")
     with command("repair") as c:
-        c.argument("dry_run", action="store_true", help="List what would be run and what is left, and run nothing.")
+        c.argument("dry_run", action="store_true", help="List what would be run and what would be left. Run nothing.")
         c.argument("yes", options_list=["--yes", "-y"], action="store_true", help="Run every command without asking.")
 
 
@@ -105,7 +105,7 @@ def _load_resource(c: ArgumentsContext) -> None:
     c.argument(
         "resource_type",
         options_list=["--resource-type"],
-        help="Type of well-known resource, whose address is that of the account's cloud.",
+        help="Name of a well-known resource. Its address is that of the account's cloud.",
         completer=_one_of(*RESOURCE_TYPES),
         **enum_choice_list(RESOURCE_TYPES),
     )

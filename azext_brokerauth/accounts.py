@@ -20,7 +20,7 @@ _DIRECTORY, _FILE, _LOCK = "brokerauth", "accounts.json", "accounts.lock"
 _PATIENCE, _PAUSE = 10.0, 0.05
 """Seconds that another process may keep the lock, and between two looks at it."""
 
-_NOT_YOURS = person("Run it as the user whose that is, or name a directory of your own in AZURE_CONFIG_DIR.")
+_NOT_YOURS = person("Run it as the user who owns it, or set AZURE_CONFIG_DIR to a directory of your own.")
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class AccountStore:
                 )
             for fields in body["accounts"]:
                 if not all(isinstance(value, str) for value in fields.values()):
-                    raise TypeError("a field is not a text")
+                    raise TypeError("a field is not text")
             accounts = tuple(Account(**fields) for fields in body["accounts"])
             know(*(account.username for account in accounts))
             return Records(
@@ -194,7 +194,7 @@ class AccountStore:
             remedies = _NOT_YOURS if error.is_others else away
             return SettingsError(f"{error.filename} cannot be used: {error.strerror}.", remedies=remedies)
         remedies = filled(
-            person("See that you own {directory} and that its disk has room."), directory=str(self._path.parent)
+            person("Check that you own {directory} and that its disk has free space."), directory=str(self._path.parent)
         )
         return SettingsError(f"The account file {self._path} cannot be {done}: {error.strerror}.", remedies=remedies)
 

@@ -43,7 +43,7 @@ def checked_call(scopes: Iterable[str] | None, options: Mapping[str, Any] | None
     if options is None:
         return Asked(given)
     if not isinstance(options, Mapping):
-        raise TypeError(f"options must be a dict, and not of the type {type(options).__name__}.")
+        raise TypeError(f"options must be a dict, not {type(options).__name__}.")
     tenant = keywords.text("tenant_id", options.get("tenant_id"), "contoso.com")
     claims = keywords.text("claims", options.get("claims"), '{"access_token": {}}')
     return Asked(
@@ -128,5 +128,5 @@ def _pop_parameters(given: object) -> tuple[str, ...]:
     if not given:
         return ()
     if not isinstance(given, Mapping) or not all(given.get(name) for name in names):
-        raise ValueError(f"The option 'pop' needs {', '.join(names)}: MSAL has no other kind of PoP.")
+        raise ValueError(f"The option 'pop' needs all of these: {', '.join(names)}.")
     return tuple(str(given[name]) for name in names)

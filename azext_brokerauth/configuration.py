@@ -54,13 +54,13 @@ def _parted(assignment: str) -> tuple[str, str, str]:
     key, equals, value = assignment.partition("=")
     if not equals:
         raise InvalidInputError(
-            f"{assignment!r} is not NAME=VALUE.", remedies=person("Write it as in: fallback=browser")
+            f"{assignment!r} is not NAME=VALUE.", remedies=person("Write it like this: fallback=browser")
         )
     section, _, name = key.rpartition(".")
     if key != _OF_AZ and (section not in ("", settings.SECTION) or name not in settings.SETTINGS):
         raise _unknown(key)
     if "%" in value:
-        raise InvalidInputError(f"{key} cannot be {value!r}: az's settings file has another meaning for '%'.")
+        raise InvalidInputError(f"{key} cannot be {value!r}: '%' has another meaning in az's settings file.")
     return section or settings.SECTION, name, value.strip()
 
 

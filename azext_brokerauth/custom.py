@@ -46,7 +46,8 @@ def sign_in_without_az(options: SignInOptions) -> dict[str, Any]:
     sign_in.tell_who_answered(chosen, token.account)
     if token.source != "broker":
         _LOGGER.warning(
-            "This sign-in by %s is not kept: it is not the broker's, and no refresh token is stored here.", token.source
+            "This sign-in by %s is not kept, because it did not come from the broker: other commands cannot use it.",
+            token.source,
         )
         return {**output.account_facts(token.account, None), "source": token.source}
     with store.change() as change:
@@ -64,7 +65,7 @@ def confirm_logout(username: str | None = None, all_accounts: bool = False) -> b
     try:
         return bool(prompt_y_n(f"Sign {people} out of {sign_in.HOST.left}? Windows stays signed in."))
     except NoTTYException:
-        _LOGGER.warning("Nobody can be asked, because this is no terminal. To sign %s out, add --yes.", people)
+        _LOGGER.warning("There is no terminal to ask at, so nobody was signed out. To sign %s out, add --yes.", people)
         return False
 
 
@@ -87,7 +88,7 @@ def sign_out(chosen: settings.Settings, accounts: Iterable[Account]) -> None:
                 errors.BrokerTimeoutError,
                 errors.SignInRefusedError,
             ) as error:
-                _LOGGER.warning("%s is signed out here, but the broker could not be told: %s", account.username, error)
+                _LOGGER.warning("%s is signed out here. The broker could not be told: %s", account.username, error)
             with store.change() as change:
                 change.after = change.before.without(account)
 
@@ -184,7 +185,7 @@ def confirmed(question: str) -> bool:
         return False
     except NoTTYException:
         raise errors.InvalidInputError(
-            "repair asks before it runs anything, and there is no terminal to ask at.",
+            "repair asks before it runs anything, but there is no terminal to ask at.",
             remedies=person("Add --yes to run all commands, or --dry-run to list them."),
         ) from None
 
@@ -201,7 +202,8 @@ def _token(
     given = [option for option, value in ways.items() if value]
     if len(given) > 1:
         raise errors.InvalidInputError(
-            f"{' and '.join(given)} each say what the token is for.", remedies=person("Leave one out.")
+            f"{' and '.join(given)} cannot be given together: each says what the token is for.",
+            remedies=person("Leave one out."),
         )
     named = [f"{resource}/.default"] if resource else scopes
     sign_in.check_scopes(named or (), "--resource" if resource else "--scope")

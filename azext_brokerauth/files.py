@@ -164,7 +164,7 @@ class Directory:
             whose = "root" if self._owner == 0 else f"user {self._owner}"
             raise UnfitFileError(path, f"it does not belong to {whose}", is_others=True)
         if self._alone and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise UnfitFileError(path, "others than its owner can write to it")
+            raise UnfitFileError(path, "other users can write to it")
 
     @contextmanager
     def _opened(self, name: str, flags: int) -> Iterator[BinaryIO]:
@@ -248,7 +248,7 @@ def _walk(path: Path, user: int, make: bool) -> int:
                 if links > _MOST_LINKS:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
                 if found.st_uid not in trusted or os.fstat(descriptor).st_uid not in trusted:
-                    reason = f"{name} on the way to it is another user's symbolic link"
+                    reason = f"{name} in its path is another user's symbolic link"
                     raise UnfitFileError(path, reason, is_others=True)
                 target = Path(os.readlink(name, dir_fd=descriptor))
                 steps += reversed(target.parts[1:] if target.is_absolute() else target.parts)

@@ -122,7 +122,7 @@ def texts(name: str, given: Iterable[str] | None, example: str) -> tuple[str, ..
     several = tuple(given)
     for one in several:
         if not text(f"each of {name}", one, example):
-            raise ValueError(f"{name} has an empty one: leave it out, or give one such as {example!r}.")
+            raise ValueError(f"{name} has an empty item: leave it out, or give one such as {example!r}.")
     return tuple(map(str.__str__, several))
 
 
@@ -146,4 +146,4 @@ def window_handle(name: str, given: object) -> int:
 
 
 def _wrong(name: str, wanted: str, given: object) -> TypeError:
-    return TypeError(f"{name} must be {wanted}, and not of the type {type(given).__name__}.")
+    return TypeError(f"{name} must be {wanted}, not {type(given).__name__}.")

@@ -91,7 +91,7 @@ class _Parser(CLICommandParser):  # type: ignore[misc]
 
             known = [option for action in self._actions for option in action.option_strings]
             near = " or ".join(difflib.get_close_matches(unknown, known))
-            self.error(f"{unknown} is not an option of it." + (f" Did you mean {near}?" if near else ""))
+            self.error(f"{unknown} is not an option of this command." + (f" Did you mean {near}?" if near else ""))
         return parsed, left
 
     def error(self, message: str) -> NoReturn:

@@ -69,11 +69,11 @@ class SignInOptions:
         """
         if self.select_account and self.no_prompt:
             raise InvalidInputError(
-                "--select-account shows a window, and --no-prompt forbids it.", remedies=_LEAVE_ONE_OUT
+                "--select-account shows a window, but --no-prompt forbids windows.", remedies=_LEAVE_ONE_OUT
             )
         if self.no_prompt and self.fallback not in (None, NO_FALLBACK):
             raise InvalidInputError(
-                "--fallback waits for a person, and --no-prompt forbids that.", remedies=_LEAVE_ONE_OUT
+                "--fallback needs a person, but --no-prompt forbids asking one.", remedies=_LEAVE_ONE_OUT
             )
         chosen = in_force(
             self.username, self.tenant, client_id=self.client_id, prompt_timeout=self.timeout, fallback=self.fallback
@@ -149,7 +149,7 @@ def _in_its_cloud(kind: str, target: Target) -> str:
     resource = cloud.resource(kind) if cloud else ""
     if not resource:
         raise InvalidInputError(
-            f"Which resource {kind} is in the cloud of {target.authority} is not known.",
+            f"brokerauth does not know the address of the resource {kind} in the cloud of {target.authority}.",
             remedies=person("Name it with --resource."),
         )
     return resource
@@ -240,7 +240,7 @@ def tell_who_answered(chosen: Settings, account: Account) -> None:
     named = chosen.login_hint
     if named and account.username.lower() != named.lower():
         _LOGGER.warning(
-            "%s was chosen in the window and is signed in; %s (%s) was asked for.",
+            "%s was chosen in the window and is signed in, but %s (%s) was asked for.",
             *(account.username, named, chosen.origin("login_hint")),
         )
 
@@ -279,7 +279,7 @@ def claims_text(challenge: str | None) -> str:
         return spelling.claims(text)
     except (binascii.Error, ValueError) as error:
         raise InvalidInputError(
-            "--claims-challenge is not a claims challenge.",
+            "The value of --claims-challenge must be a JSON object that is not empty, as text or in base64.",
             remedies=person('Give the value of claims="..." from the resource\'s WWW-Authenticate header, as it is.'),
         ) from error
 

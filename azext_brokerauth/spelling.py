@@ -86,5 +86,5 @@ def claims(text: str) -> str:
     :raises ValueError: it is none.
     """
     if not is_challenge(text):
-        raise ValueError("it is not the JSON text of an object with something in it")
+        raise ValueError("it is not a JSON object, or it is empty")
     return text

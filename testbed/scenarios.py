@@ -184,7 +184,7 @@ SCENARIOS: dict[str, Scenario] = {
         calls={"acquireTokenSilently": "wrong-account", "acquireTokenInteractively": "wrong-account"},
     ),
     "compliant-device-required": Scenario(
-        "Conditional Access wants a compliant device, which a browser and a device code cannot prove",
+        "Conditional Access needs a compliant device, which a browser and a device code cannot prove",
         device_required=53003,
     ),
     "stdout-noise": Scenario("the runtime prints on stdout, as some builds do (double only)", stdout_noise=True),

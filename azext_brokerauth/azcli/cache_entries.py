@@ -31,7 +31,7 @@ def without_damage(state: str) -> str:
         return ""
     cache: Any = json.loads(state)
     if not isinstance(cache, dict):
-        raise ValueError("a token cache is a JSON object")
+        raise ValueError("it is not a JSON object")
     sound = {kind: _sound(kind, entries) for kind, entries in cache.items()}
     return state if sound == cache else json.dumps(sound, indent=4)
 

@@ -42,7 +42,7 @@ def enable_az(directory: str | None = None, yes: bool = False) -> dict[str, Any]
             into.replace(path.name, _script(stock).encode(), 0o755)
     except OSError as error:
         raise errors.SettingsError(
-            f"{path} cannot be written: {error.strerror}.", remedies=person("Name another.")
+            f"{path} cannot be written: {error.strerror}.", remedies=person("Name another directory.")
         ) from error
     return {
         "path": str(path),
@@ -90,7 +90,7 @@ def _agreed(start: StartFile) -> bool:
     """Ask, where there is somebody to ask and the question is no part of the output."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
-    question = f"New terminals find this az first with one line in {start.path}:\n  {start.statement}\nAdd it?"
+    question = f"For new terminals to find this az first, {start.path} needs one line:\n  {start.statement}\nAdd it?"
     return bool(prompt_y_n(question))
 
 
@@ -179,7 +179,7 @@ def _script(stock: str | None) -> str:
     python, *words = launcher.command_line(stock)
     installer = os.environ.get("AZ_INSTALLER")  # az's own start script sets it, for az upgrade
     setting = f"export AZ_INSTALLER={shlex.quote(installer)}\n" if installer else ""
-    gone = f"{python} is gone, with which az was enabled. Run: az brokerauth enable-az"
+    gone = f"the Python that az was enabled with is gone ({python}). Run: az brokerauth enable-az"
     instead = f'exec {shlex.quote(stock)} "$@"\n' if stock else "exit 127\n"
     return (
         f"#!/bin/sh\n{_MARK}\n{setting}"

@@ -128,7 +128,7 @@ class BrokeredApplication:
                 token = tokens.get(wanted, Prompt.NEVER)
         except errors.BrokerAuthError as error:
             if cached:
-                _LOGGER.warning("Renewing a token failed; going on with the one that is still valid: %s", error)
+                _LOGGER.warning("The token could not be renewed. The old one is still valid and is used: %s", error)
                 return cached
             advice = _advice(error, wanted)
             if claims_challenge and not request_data:
@@ -200,7 +200,7 @@ class BrokeredApplication:
             policy.check_sign_in(self._tokens().in_force(), claims_of_person.get("tid", ""), name)
             if sign_in.prompt is not Prompt.SELECT_ACCOUNT and hint and name.lower() != hint.lower():
                 raise errors.WrongAccountError(
-                    f"{name} signed in; {hint} was asked for. az keeps nothing of it.", remedies=AGAIN
+                    f"{name} signed in, but {hint} was asked for. az does not keep this sign-in.", remedies=AGAIN
                 )
             held.release()
             sign_in.fell_back = next(iter(self._inner.get_accounts(name)), None)
@@ -356,8 +356,8 @@ def tokens_with(chosen: Settings) -> Tokens:
 def _not_kept(error: errors.BrokerAuthError, why: str) -> errors.BrokerAuthError:
     """Why a sign-in without the broker, which puts access and refresh tokens into az's cache, does not follow."""
     return type(error)(
-        f"{error.message} The fallback was not followed: az would keep its access and refresh tokens in its own cache,"
-        f" and {why}.",
+        f"{error.message} The fallback was not used: az would keep its access and refresh tokens in its own cache, and"
+        f" {why}.",
         remedies=error.remedies,
         diagnostics=error.diagnostics,
     )

@@ -110,7 +110,7 @@ class Hook:
         return create_identity_instance
 
     def _step_aside(self, error: Exception) -> None:
-        self._why_not = f"An error that nobody foresaw: {type(error).__name__}: {error}"
+        self._why_not = f"An unexpected error: {type(error).__name__}: {error}"
         damage.tell(error)
         _LOGGER.debug("az is left as it is", exc_info=True)
 
@@ -138,7 +138,7 @@ def _why_no_tokens(chosen: Settings | BrokerAuthError) -> str:
 def _why_not_here(chosen: Settings | BrokerAuthError) -> str | None:
     """Why this machine or these settings rule it out; None when they do not. az is not looked at, which costs time."""
     if "ACC_CLOUD" in os.environ:
-        return "This is Cloud Shell, which signs you in by itself."
+        return "This is Cloud Shell, where you are signed in already."
     if isinstance(chosen, BrokerAuthError):
         return str(chosen)
     found = eligibility(chosen, detect())

@@ -86,7 +86,7 @@ def set_account(cmd: Any, username: str) -> None:
     if chosen:
         _LOGGER.warning("az now uses the subscription %s (%s) as %s.", chosen["name"], chosen["id"], account.username)
     else:
-        _LOGGER.warning("az itself goes on as before. %s", HOOK.attach())
+        _LOGGER.warning("az itself uses the same account as before. %s", HOOK.attach())
 
 
 def note_last_used(cli_ctx: Any, records: Records) -> Records:
@@ -195,7 +195,7 @@ def _choice(cli_ctx: Any, records: Records, current: Mapping[str, Any] | None) -
         return _sign_in_as(people[-1].username)
     people, last = at_hand, records.find()
     account = last if last in people else people[-1]
-    others = "" if len(people) == 1 else "Signed in through the broker are {accounts}. "
+    others = "" if len(people) == 1 else "These are signed in through the broker: {accounts}. "
     return filled(
         own("set", "--username", account.username, text=others + "To use {account},"),
         account=account.username,

@@ -25,12 +25,12 @@ def remove_tokens(cli_ctx: Any, why: str) -> None:
     try:
         removed = _removed_from(persistence.load_persisted_token_cache(location, should_encrypt_token_cache(cli_ctx)))
     except ImportError:
-        _LOGGER.debug("az lacks the packages for its encrypted cache, so it can read no token there either")
+        _LOGGER.debug("az lacks the packages for its encrypted cache, so it cannot read tokens there either")
     except Exception as error:  # noqa: BLE001  (not its text, which might quote the cache)
         _LOGGER.warning("Tokens could not be removed from az's cache, although %s: %s", why, type(error).__name__)
     else:
         if removed:
-            _LOGGER.warning("%d token(s) from before were removed from az's cache, because %s.", removed, why)
+            _LOGGER.warning("%d older token(s) were removed from az's cache, because %s.", removed, why)
 
 
 def _removed_from(cache: Any) -> int:

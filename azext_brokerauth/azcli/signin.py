@@ -38,7 +38,7 @@ def login(
     chosen = options.in_force()
     outside = HOOK.attach()
     if not outside and chosen.client_id != settings.AZURE_CLI_CLIENT_ID:
-        outside = f"Only Azure CLI's own application can sign az in; this sign-in is for {chosen.client_id}."
+        outside = f"az can only be signed in with Azure CLI's own application; this sign-in is for {chosen.client_id}."
     if outside:
         _LOGGER.warning("az itself was not signed in. %s", outside)
         return custom.sign_in_without_az(options)
@@ -165,7 +165,7 @@ def _check_cache(cli_ctx: Any) -> None:
             f"az cannot open its own token cache (core.encrypt_token_cache is true): {str(error).splitlines()[0]}",
             remedies=run(
                 *("az", "config", "set", "core.encrypt_token_cache=false"),
-                text="Install PyGObject with libsecret's typelib for az's Python, or",
+                text="Install PyGObject and libsecret's typelib for az's Python, or",
             ),
         ) from error
 
@@ -205,8 +205,11 @@ def _tell_what_lasts(token: Token, chosen: settings.Settings) -> None:
         return
     left = token.expires_on - MANDATORY
     if not chosen.may_seed_az or left <= time.time():
-        covered = "Signed in for az account and az brokerauth."
+        covered, lasting = "Signed in for az account and az brokerauth.", "To use all other az commands too"
     else:
         until = datetime.fromtimestamp(left).strftime("%H:%M")
         covered = f"az account and az brokerauth renew tokens by themselves. Other az commands work until {until}."
-    _LOGGER.warning("%s For every az command, for good, run: az brokerauth enable-az", covered)
+        lasting = f"To keep all az commands working after {until}"
+    # Who must not use the launcher is not told of it.
+    advice = f" {lasting}, run once: az brokerauth enable-az" if chosen.allow_exec else ""
+    _LOGGER.warning("%s%s", covered, advice)

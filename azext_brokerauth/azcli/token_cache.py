@@ -86,7 +86,9 @@ class AzTokenCache(PersistedTokenCache):  # type: ignore[misc]
             self.has_state_changed = True  # what is there may still hold somebody's tokens
 
     def _tell_of_damage(self) -> None:
-        _LOGGER.warning("az's token cache %s is damaged: nobody is signed in there.", self._store.get_location())
+        _LOGGER.warning(
+            "az's token cache %s is damaged, so az counts as signed out. Sign in again.", self._store.get_location()
+        )
 
 
 def load(location: str, encrypt: bool) -> AzTokenCache:

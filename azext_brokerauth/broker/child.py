@@ -107,7 +107,7 @@ class Child:
         except RuntimeError as error:  # the system gives no more threads
             self.end()
             raise BrokerNotReadyError(
-                f"The broker's process cannot be listened to: {error}.", remedies=SHORT_OF_RESOURCES
+                f"The answers of the broker's process cannot be read: {error}.", remedies=SHORT_OF_RESOURCES
             ) from error
         _RUNNING.add(self)
 
@@ -226,7 +226,7 @@ class Child:
             raise TimeoutError
         self._retired = True
         raise BrokerNotReadyError(
-            f"{sys.executable} was started as the broker's process, and did not become one within {INTRODUCTION:g}"
+            f"{sys.executable} was started as the broker's process, but did not answer within {INTRODUCTION:g}"
             " seconds. It is probably not an ordinary Python interpreter.",
             remedies=person("Run the program with an ordinary Python interpreter."),
         )
@@ -300,11 +300,13 @@ def _answer(call: _Call, outcome: Reply | Exception) -> None:
 def _timeout_error(step: Step, timeout: float) -> BrokerTimeoutError:
     if step.is_fallback:
         return BrokerTimeoutError(
-            f"The sign-in by {step.value} was not finished within {timeout:g} seconds, and was ended.", remedies=AGAIN
+            f"The sign-in by {step.value} was not finished within {timeout:g} seconds, so it was stopped.",
+            remedies=AGAIN,
         )
     what = "its prompt" if step is Step.PROMPT else "a silent request"
     return BrokerTimeoutError(
-        f"The broker did not answer {what} within {round(timeout, 1):g} seconds, and was ended.", remedies=_IF_IT_STAYS
+        f"The broker did not answer {what} within {round(timeout, 1):g} seconds, so it was stopped.",
+        remedies=_IF_IT_STAYS,
     )
 
 

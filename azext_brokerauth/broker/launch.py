@@ -29,7 +29,7 @@ ENVIRONMENT = frozenset(
     ]
 )
 """The only variables that the broker's process is given. Above all no LD_* and no PYTHON*."""
-SHORT_OF_RESOURCES = person("Close programs, or raise the limits that the shell's ulimit -a shows, and try again.")
+SHORT_OF_RESOURCES = person("Close programs, or raise the limits that `ulimit -a` shows. Then try again.")
 
 
 _MARK = "BROKERAUTH_STARTED_BY"
@@ -82,11 +82,11 @@ def prepare(
 def _why_no_interpreter(host: Path, environ: Mapping[str, str]) -> str:
     """Why ``sys.executable`` cannot run our file; empty where it should be able to."""
     if _MARK in environ:
-        return "this is a broker's process already, which starts no other"
+        return "this program is the broker's process itself, which never starts another one"
     if not sys.executable:
-        return "this program does not say where one is (sys.executable is empty)"
+        return "this program does not know where Python is (sys.executable is empty)"
     if getattr(sys, "frozen", False):
-        return f"this program is frozen: {sys.executable} would start the program itself again"
+        return f"this program is packed (frozen): {sys.executable} would start it again, not Python"
     if not host.is_file():
         return f"brokerauth is inside an archive, from which no process can be started ({host})"
     return ""

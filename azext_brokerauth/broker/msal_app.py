@@ -140,7 +140,7 @@ def answer(application: msal.PublicClientApplication, ask: Ask) -> Answer | Done
 def _check_claims(claims: str) -> None:
     """MSAL, which adds the client's capabilities, and the runtime fail over others each in their own way, or not."""
     if claims and not is_challenge(claims):
-        raise NoTokenError(Trouble.CLAIMS, "The claims are no JSON object, or an empty one.")
+        raise NoTokenError(Trouble.CLAIMS, "The claims are not a JSON object, or it is empty.")
 
 
 def _usernames(client_id: str) -> tuple[str, ...]:

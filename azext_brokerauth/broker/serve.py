@@ -42,8 +42,8 @@ _UNEXPECTED = "Status_Unexpected"
 _LOSING = 0.2
 """Seconds in which it is known that a keyring is gone."""
 _ALONE = (
-    "The keyring of this sign-in ends with it, since {why}. Accounts other than Windows' own must log in again for each"
-    " program."
+    "The keyring of this sign-in ends with this program, because {why}. Accounts other than Windows' own must sign in"
+    " again for each program."
 )
 _LOGGER = logging.getLogger(__name__)
 
@@ -182,7 +182,7 @@ class _Server:
         with self._building:
             if not self._told:
                 self._told = True
-                _LOGGER.debug("the %s keyring is used, since %s", given.kind, given.reason)
+                _LOGGER.debug("the %s keyring is used, because %s", given.kind, given.reason)
             if given.address and os.environ.get(_BUS) != given.address:
                 os.environ[_BUS] = given.address
                 threading.Thread(target=self._leave_with_keyring, daemon=True, name="keyring").start()

@@ -80,7 +80,7 @@ AADSTS: dict[int, Advice] = {
     50173: _prompt("The earlier sign-in was revoked, as after a change of password."),
     50196: _yours(
         "Too many of the same requests came in a short time, and Microsoft Entra took them for a loop.",
-        person("Wait some minutes, and see that no script asks for a token again and again."),
+        person("Wait some minutes, and check that no script asks for a token again and again."),
     ),
     53000: _device(
         "Conditional Access: this device is not compliant.",
@@ -101,16 +101,16 @@ AADSTS: dict[int, Advice] = {
     ),
     530003: _device("Conditional Access: this device must be managed by your organization.", source=LOOK_UP + "530003"),
     530004: _device(
-        "Conditional Access wants a compliant device, and the tenant is not set to accept one of another organization.",
+        "Conditional Access needs a compliant device, but the tenant is not set to accept one of another organization.",
         source=LOOK_UP + "530004",
     ),
     530084: _device(
-        "Conditional Access: token protection wants a token that is bound to this device, which WSL cannot give.",
+        "Conditional Access: token protection needs a token that is bound to this device. WSL cannot give one.",
         person("Ask your administrator whether WSL can be left out of the token protection policy."),
         "https://github.com/Azure/azure-dev/issues/7704",
     ),
     65001: _administrators(
-        "Nobody has consented to this permission for the application.",
+        "Nobody has allowed the application this permission (consent).",
         person("Ask your administrator to consent at {consent_url}"),
     ),
     65004: _yours(

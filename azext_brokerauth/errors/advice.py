@@ -16,10 +16,7 @@ PICK_ACCOUNT = own("login", "--select-account", text="To choose the account in t
 OTHER_ACCOUNT = own(
     "login", "--tenant", "TENANT", "--username", "NAME", text="To name another tenant or another account,"
 )
-LOST_KEYRING = (
-    "the keyring that it was kept in is gone, as a private one is after a restart of WSL, or locked, as the session's"
-    " may be (setting keyring)."
-)
+LOST_KEYRING = "its keyring is locked or gone; a restart of WSL ends a private keyring (setting keyring)."
 """Why an account that did sign in is not known any more."""
 TRUST_IN_SYSTEM = (
     *person("Copy your company's certificate to /usr/local/share/ca-certificates, as a file that ends in .crt"),
@@ -33,7 +30,7 @@ UPDATE_WSL_IF_AGAIN = (
     *powershell("wsl", "--update", text="If this keeps happening,"),
     *powershell("wsl", "--shutdown"),
 )
-ALLOW_INTEROP = (*UPDATE_WSL, *person("See that /etc/wsl.conf does not switch interop off."))
+ALLOW_INTEROP = (*UPDATE_WSL, *person("Check that /etc/wsl.conf does not switch interop off."))
 REDIRECT_URI = "ms-appx-web://Microsoft.AAD.BrokerPlugin/{client_id}"
 REGISTRATION = "In the app registration ({portal}, App registrations)"
 ADD_REDIRECT_URI = person(f"{REGISTRATION}, under Mobile and desktop applications, add {REDIRECT_URI}")

@@ -126,7 +126,7 @@ STATUSES: dict[str, Advice] = {
     ),
     "UserDataRemovalRequired": Advice(
         InteractionRequiredError,
-        "Your organization asks that what is kept for this account here is removed.",
+        "Your organization asks you to remove this account's data from this machine.",
         (*own("logout"), *SIGN_IN),
         Whose.ADMINISTRATOR,
         NAME_ONLY,
@@ -147,14 +147,14 @@ STATUSES: dict[str, Advice] = {
     ),
     "FallbackToNativeMsal": Advice(
         SignInRefusedError,
-        "The broker declined the request and asked MSAL to sign in by itself, without the device. That was not done.",
+        "The broker refused and asked MSAL to sign in without the device. That was not done.",
         own("login", "--fallback", "browser", text="To sign in without the device,"),
         Whose.MACHINE,
         NAME_ONLY,
     ),
     "InsufficientBuffer": Advice(
         BrokerFailedError,
-        "The broker's answer did not fit into the memory that its runtime had for it.",
+        "The broker's answer was too long for Microsoft's runtime.",
         person("Try again. If this keeps happening, update pymsalruntime."),
         Whose.MACHINE,
         NAME_ONLY,

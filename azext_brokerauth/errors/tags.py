@@ -83,7 +83,7 @@ TAGS: dict[int, Advice] = {
     ),
     591975578: Advice(
         InvalidInputError,
-        "The claims are no claims challenge, which is a JSON object with something in it.",
+        "The claims are not a claims challenge: that is a JSON object which is not empty.",
         person("Give the value of claims= in the resource's WWW-Authenticate header, decoded from base64."),
         Whose.YOURS,
         SEEN,

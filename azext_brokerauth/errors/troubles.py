@@ -113,7 +113,8 @@ TROUBLES: dict[Trouble, Advice] = {
     ),
     Trouble.KEYRING_MISSING: Advice(
         BrokerNotReadyError,
-        "The broker's runtime needs a keyring. This session has none that can be used, and for a private one {text}.",
+        "The broker's runtime needs a keyring. This session has none that can be used, and a private one cannot be"
+        " made: {text}.",
         (
             *run("sudo", "apt-get", "install", "dbus", "gnome-keyring", text="On Debian,"),
             *run("sudo", "dnf", "install", "dbus-daemon", "gnome-keyring", text="On Fedora,"),
@@ -128,7 +129,7 @@ TROUBLES: dict[Trouble, Advice] = {
         "The broker's runtime needs a keyring, and a private one could not be started: {text}.",
         (
             *person("Try again."),
-            *own("check-health", text="If it stays so, see what is wrong with it:"),
+            *own("check-health", text="If this keeps happening, see what is wrong with the keyring:"),
         ),
         Whose.MACHINE,
         SEEN,
@@ -188,9 +189,9 @@ TROUBLES: dict[Trouble, Advice] = {
     ),
     Trouble.CERTIFICATE_UNTRUSTED: Advice(
         SignInRefusedError,
-        "The certificate that the authority shows in WSL is signed by somebody whom Python does not trust, as a proxy"
-        " that inspects TLS does. Python reads the file that REQUESTS_CA_BUNDLE names, and Microsoft's runtime the"
-        " system's certificate store.",
+        "The certificate that the authority shows in WSL is signed by an issuer that Python does not trust, for"
+        " example a proxy that inspects TLS. Python reads the file that REQUESTS_CA_BUNDLE names; Microsoft's runtime"
+        " reads the system's certificate store.",
         (
             *TRUST_IN_SYSTEM,
             *script(
@@ -204,7 +205,7 @@ TROUBLES: dict[Trouble, Advice] = {
     Trouble.CA_BUNDLE: Advice(
         SignInRefusedError,
         "The file of certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names cannot be read.",
-        person("Let the variable name a file with certificates (PEM), or unset it."),
+        person("Set the variable to a file of certificates (PEM), or unset it."),
         Whose.YOURS,
         "https://requests.readthedocs.io/en/latest/user/advanced/#ssl-cert-verification",
     ),

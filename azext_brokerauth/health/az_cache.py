@@ -61,7 +61,7 @@ def read_text(text: str) -> list[CachedSignIn]:
         return []
     cache: Any = json.loads(text)
     if not isinstance(cache, dict):
-        raise UnreadableCacheError("az's token cache is no JSON object")
+        raise UnreadableCacheError("az's token cache is not a JSON object")
     return [
         CachedSignIn(
             kind=kind,

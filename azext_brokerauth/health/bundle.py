@@ -47,7 +47,7 @@ def check(path: Path) -> None:
     if not path.absolute().parent.is_dir():
         raise InvalidInputError(
             f"--bundle: the directory {path.absolute().parent} does not exist.",
-            remedies=person("Make it, or name another."),
+            remedies=person("Create it, or name another directory."),
         )
 
 

@@ -51,7 +51,7 @@ class Way:
     def signer(self) -> str:
         """Who signed the certificate that the authority shows here."""
         told = (reply.signer for reply in (self.python, self.system) if reply and reply.signer)
-        return next(told, "somebody unknown")
+        return next(told, "an unknown issuer")
 
 
 def look(probe: Probe, target: Target, store: str, deadline: float = DEADLINE) -> Way:

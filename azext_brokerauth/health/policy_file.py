@@ -47,12 +47,14 @@ def look(probe: Probe, sudo: tuple[str, ...]) -> PolicyFile:
 def _problem(file: FileFacts, directory: FileFacts | None, sudo: tuple[str, ...]) -> tuple[str, Remedies]:
     if directory and (directory.owner != 0 or directory.mode & 0o022):
         text = f"{_DIRECTORY} belongs to user {directory.owner} and has mode {_permissions(directory):o}"
-        return f"{text}: others than root can write to it", _for_root_alone(_DIRECTORY, "755", sudo)
+        return f"{text}: users other than root can write to it", _for_root_alone(_DIRECTORY, "755", sudo)
     if not file.is_regular:
         remove = run(*sudo, "rm", "--", _PATH)
-        return f"{_PATH} is not a regular file", remove + person("Have it installed again")
+        return f"{_PATH} is not a regular file", remove + person(
+            "Ask the people who manage this machine to install it again"
+        )
     if file.owner != 0:
-        return f"{_PATH} belongs to user {file.owner} and not to root", _for_root_alone(_PATH, "644", sudo)
+        return f"{_PATH} belongs to user {file.owner}, not to root", _for_root_alone(_PATH, "644", sudo)
     if file.mode & 0o022:
         text = f"{_PATH} can be written by others (mode {_permissions(file):o})"
         return text, run(*sudo, "chmod", "644", _PATH)

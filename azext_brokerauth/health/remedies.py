@@ -53,7 +53,7 @@ def fix_setting(facts: Facts, found: settings.Found) -> Remedies:
             return run("mv", "--backup=numbered", "--", own_file, f"{own_file}.broken")
     elif found.blamed.endswith(f" in {own_file}"):
         return configure("unset", found.blamed.partition(" in ")[0])
-    return told or person("Ask whoever looks after this machine to fix that setting")
+    return told or person("Ask the people who manage this machine to fix that setting")
 
 
 def trust_in_system(facts: Facts, names: str) -> Remedies:

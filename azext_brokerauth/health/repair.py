@@ -163,8 +163,8 @@ def _carry_out(
             return
         why = f"ended with exit code {status}" if status > 0 else f"was ended by signal {-status}"
     raise RepairError(
-        f"{shown} {why}. It was to fix {check.id}; what was done before it stays done.",
-        remedies=person("See above what it said, and fix that.") + own("repair", text="To go on from here,"),
+        f"{shown} {why}. It was meant to fix {check.id}. What was done before stays done.",
+        remedies=person("Read what it said above, and fix that.") + own("repair", text="To go on from here,"),
     )
 
 
@@ -187,7 +187,7 @@ def _told(
     else:
         tell(f"\nNothing fails. Next: {command_line(own('login')[0], host)}\n")
     if advice:
-        tell(f"Not needed, but worth doing. {_steps(advice, host)}")
+        tell(f"Not necessary, but useful. {_steps(advice, host)}")
     return {
         "ready": not failing,
         "failing": failing,
@@ -203,7 +203,7 @@ def _shown(id: str, remedy: Remedy, host: Host) -> dict[str, str]:
 
 def _steps(steps: Sequence[tuple[str, Remedy]], host: Host) -> str:
     """What is left for a person, by where they do it."""
-    text, last = "In this order:\n" if steps else "No command here fixes that.\n", ""
+    text, last = "In this order:\n" if steps else "No command here can fix that.\n", ""
     for id, remedy in steps:
         shown = step(remedy, host)
         if shown["shell"] != last:

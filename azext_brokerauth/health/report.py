@@ -52,7 +52,8 @@ def for_command(
     """
     if with_names and not bundle:
         raise InvalidInputError(
-            "--with-names says how an archive is written.", remedies=person("Add --bundle FILE, or leave it out.")
+            "--with-names is only for the archive that --bundle writes.",
+            remedies=person("Add --bundle FILE, or leave it out."),
         )
     facts = Facts(Probe(), read_cache)
     if not bundle:
@@ -74,7 +75,7 @@ def make(facts: Facts, host: Host, online: bool = False) -> dict[str, Any]:
     if online:
         return to_json(CHECKS + ONLINE, check_all(facts, CHECKS + ONLINE), facts, host)
     ask = command_line(ASK[0], host)
-    not_asked = [skipped(f"{_NOT_ASKED}; {ask} asks it")] * len(ONLINE)
+    not_asked = [skipped(f"{_NOT_ASKED}; to ask it, run: {ask}")] * len(ONLINE)
     return to_json(CHECKS + ONLINE, check_all(facts, CHECKS) + not_asked, facts, host)
 
 

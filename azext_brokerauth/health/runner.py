@@ -56,7 +56,7 @@ def _signals_noted(name: str) -> Iterator[list[int]]:
         if noted:
             raise Ended(128 + number)
         noted.append(number)
-        say(f"\nWaiting for {name} to end; Ctrl-C again leaves it to itself.\n")
+        say(f"\nWaiting for {name} to end; press Ctrl-C again to leave it running.\n")
 
     before = {}
     if threading.current_thread() is threading.main_thread():

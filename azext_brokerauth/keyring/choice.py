@@ -63,7 +63,7 @@ def choose(setting: str, environ: Mapping[str, str], uid: int, look: Look | None
     if problem := _problem(state):
         lacking = programs.missing(environ) if not (state.bus_problem or state.service_problem) else ()
         if lacking:  # the runtime can do something even with a keyring that is locked
-            return Choice(SESSION, f"{problem}, and for a private one {' and '.join(lacking)} is not installed")
+            return Choice(SESSION, f"{problem}, and a private one cannot be made without {' and '.join(lacking)}")
         return Choice(PRIVATE, problem)
     if state.instance and state.instance != before:
         _remember(state.instance)
@@ -77,11 +77,11 @@ def _problem(state: State) -> str:
     if state.service_problem:
         return f"no keyring answers on the session bus ({state.service_problem})"
     if not state.collection:
-        return "the session's keyring has no default keyring"
+        return "the session has no default keyring"
     if state.locked:
         return f"the session's keyring {state.collection!r} is locked"
     if state.write_problem:
-        return f"the session's keyring {state.collection!r} does not keep what is written ({state.write_problem})"
+        return f"the session's keyring {state.collection!r} does not keep what is written to it ({state.write_problem})"
     return ""
 
 

@@ -84,7 +84,7 @@ class Daemons:
         except OSError as error:
             raise DaemonError(f"the private message bus does not answer: {error or 'no answer in time'}") from error
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise DaemonError("what answers on the private message bus is no keyring") from error
+            raise DaemonError("what answers on the private message bus is not a keyring") from error
 
     def _start(self) -> None:
         configuration = self._sockets / "bus.conf"
@@ -102,7 +102,7 @@ class Daemons:
             raise DaemonError(f"the private keyring does not answer: {problem}")
         if state.locked or not state.collection or state.write_problem:
             told = state.write_problem or ("it is locked" if state.collection else "it has no default keyring")
-            raise DaemonError(f"the private keyring keeps nothing: {told}", stored=True)
+            raise DaemonError(f"the private keyring does not keep what is written to it: {told}", stored=True)
 
     def problem(self) -> str:
         """Why the keyring does not serve any more, one clause; empty while it does."""

@@ -69,7 +69,7 @@ class Lease:
         self._given: Given | None = None
         self._held: socket.socket | None = None
         if setting == choice.SESSION:
-            self._given = Given(choice.SESSION, "no other one is wanted here")
+            self._given = Given(choice.SESSION, "a private one is not used here")
             return
         self._ends = time.monotonic() + DEADLINE
         try:
@@ -146,7 +146,7 @@ def _chosen(setting: str, environ: Mapping[str, str]) -> tuple[Given, socket.soc
         return Given(chosen.kind, chosen.reason, problem=text, missing=lacking), None
     try:
         key = kernel.key(KEY)
-        alone = "the kernel keeps no key for it here"
+        alone = "the kernel keeps no key for it"
         if key is not None:
             try:
                 address, lease = _lasting(key, environ)

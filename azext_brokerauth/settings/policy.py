@@ -1,4 +1,4 @@
-"""The policy file of whoever looks after the machine: read whole or not at all, and what it enforces."""
+"""The policy file of the people who manage the machine: read whole or not at all, and what it enforces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLICY_FILE = Path("/etc/brokerauth/config")
 """Its ``enforced`` names the settings that nothing below it can change."""
 ENFORCED = "enforced"
 LEAVE_IT_OUT: Remedies = (
-    *person("Leave it out, or ask whoever looks after this machine."),
+    *person("Leave it out, or ask the people who manage this machine."),
     *own("list-settings", text="To see all settings,"),
 )
 
@@ -136,7 +136,7 @@ def _check_lines(path: Path, text: str) -> None:
         if not line.strip() or line.lstrip()[0] in "#;":
             reason = ""
         elif line[0].isspace():
-            reason = "is indented, and would be a part of the value above it"
+            reason = "is indented, so it would be part of the value above it"
         elif line[0] == "[" and line.strip() != f"[{SECTION}]":
             reason = f"must be [{SECTION}] and nothing else: the file has this section and no other"
         else:
@@ -150,7 +150,7 @@ def _check_lines(path: Path, text: str) -> None:
 def _unfit(path: Path, reason: str) -> SettingsError:
     return SettingsError(
         f"The policy file {path} cannot be used: {reason}.",
-        remedies=(*person(f"Ask whoever looks after this machine to fix {path}. Until then no token is given."),),
+        remedies=(*person(f"Ask the people who manage this machine to fix {path}. Until then, you get no token."),),
     )
 
 
@@ -242,6 +242,6 @@ def _insist(
     enforced = getattr(settings, name)
     if name in settings.enforced and value.lower() != enforced.lower():
         raise error(
-            f"{what} is {value}, but {settings.origin(name)} is {enforced}, and that is enforced. No token was given.",
+            f"{what} is {value}, but {settings.origin(name)} enforces {enforced}. No token was given.",
             remedies=remedies,
         )

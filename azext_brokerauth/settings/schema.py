@@ -55,7 +55,7 @@ def _any_value(_: object) -> str:
 def _tenant_ids_only(value: object) -> str:
     if re.fullmatch(GUID, str(value)):
         return ""
-    return "an enforced tenant_id must be a tenant ID (a GUID): tokens do not name domains"
+    return "an enforced tenant_id must be a tenant ID (a GUID), because tokens have no domain name"
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Settings:
     enable_broker_on_windows: bool = _setting(False, _boolean, "use WAM on Windows (MSAL's flag of this name)")
     enable_broker_on_mac: bool = _setting(False, _boolean, "use Company Portal on macOS (MSAL's flag of this name)")
     require_broker: bool = _setting(
-        False, _boolean, "under WSL, a broker that is not ready is an error that stops a credential chain"
+        False, _boolean, "under WSL, stop with an error if the broker is not ready; a credential chain stops too"
     )
     fallback: str = _setting(NO_FALLBACK, _one_of(*FALLBACKS), "how to sign in when the broker fails")
     keyring: str = _setting(
@@ -126,7 +126,7 @@ class Settings:
     )
     seed_az_cache: bool = _setting(True, _boolean, "put tokens that az asked for into az's cache, as MSAL would")
     token_cache: str = _setting(
-        "az", _one_of("az", "memory"), "az: az keeps tokens as it always does; memory: none outlives its process"
+        "az", _one_of("az", "memory"), "az: az keeps tokens in its file as usual; memory: tokens end with the process"
     )
     allow_exec: bool = _setting(
         True, _boolean, "let az be run with the broker for every command: by exec, and by the az that enable-az makes"

@@ -60,7 +60,7 @@ def default_scope(target: Target) -> str:
     cloud = clouds.of_authority(target.authority)
     if cloud is None:
         raise InvalidInputError(
-            f"Which scope is Azure's is not known for the authority {target.authority}.",
+            f"brokerauth does not know Azure's scope for the authority {target.authority}.",
             remedies=person("Name the scope with {--scope}."),
         )
     return cloud.arm_scope
@@ -281,7 +281,8 @@ class Tokens:
         flight.settle(landed.outcome)
         if landed.failure is not None:
             _LOGGER.warning(
-                "Renewing a token failed; going on with the one that is still valid: %s", redact(str(landed.failure))
+                "The token could not be renewed. The old one is still valid and is used: %s",
+                redact(str(landed.failure)),
             )
 
     def _ask(self, ask: Ask, timeout: float) -> Reply:
@@ -306,7 +307,7 @@ class Tokens:
             named = self.settings.named(target, ask.request.username)
             raise from_trouble(reply.trouble, reply.text, reply.correlation_id, target, speaker, named)
         if not isinstance(reply, Answer) or not 0 <= reply.token.expires_on < NO_DATE:
-            raise BrokerFailedError("The broker's process gave no token that can be used.", remedies=AGAIN)
+            raise BrokerFailedError("The broker's answer has no token that can be used.", remedies=AGAIN)
         policy.check_answer(self.in_force(), reply.token)  # the policy may have come meanwhile
         return reply.token
 
@@ -316,7 +317,7 @@ class Tokens:
         if isinstance(reply, Failure):
             raise from_trouble(reply.trouble, reply.text, reply.correlation_id, request.target, BROKER)
         if not isinstance(reply, Done):
-            raise BrokerFailedError("The broker's process answered something else.", remedies=AGAIN)
+            raise BrokerFailedError("The broker answered another question than the one that was asked.", remedies=AGAIN)
         return reply
 
 

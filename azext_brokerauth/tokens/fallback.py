@@ -21,8 +21,7 @@ def warning(chosen: str, error: BrokerAuthError) -> str:
         raise error
     if only_the_device_counts(error):
         raise type(error)(
-            f"{error.message} A browser or device code cannot prove the device either, so the fallback was not"
-            " followed.",
+            f"{error.message} A browser or a device code cannot prove the device either, so the fallback was not used.",
             remedies=error.remedies,
             diagnostics=error.diagnostics,
         ) from error

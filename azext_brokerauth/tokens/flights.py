@@ -185,7 +185,9 @@ class Flights:
 
     def _decide(self, key: TokenRequest, prompt: Prompt) -> tuple[Token | Flight, bool]:
         if self._closed:
-            raise ClosedError("This was closed and cannot give tokens any more.", remedies=code("Make a new one."))
+            raise ClosedError(
+                "This credential was closed and cannot give tokens any more.", remedies=code("Make a new one.")
+            )
         now = self._clock()
         entry = self._entries.setdefault(key, _Entry())
         token = None

@@ -77,7 +77,7 @@ def test_a_certificate_of_an_unknown_authority(there: Terminal, tmp_path: Path) 
     bundle = tmp_path / "other.pem"
     self_signed(bundle)
     said = refused(there, "brokerauth", "login", REQUESTS_CA_BUNDLE=str(bundle))
-    assert "is signed by somebody whom Python does not trust" in said
+    assert "is signed by an issuer that Python does not trust" in said
 
 
 def test_a_tenant_that_does_not_exist(there: Terminal) -> None:

@@ -189,7 +189,7 @@ print(json.dumps(told + [ask()]))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[1:] == ["first", "second", "first"]
     assert json.loads(done.stdout)[0][0] in range(1790, 1811)
-    assert "going on with the one that is still valid: No answer." in done.stderr
+    assert "The old one is still valid and is used: No answer." in done.stderr
 
 
 @pytest.mark.any_runtime

@@ -185,5 +185,5 @@ def test_where_az_is_left_as_it_is_brokerauths_own_choice_holds(new_terminal: St
         [*logins, choose(ADA.username), ("brokerauth", "show"), ("brokerauth", "logout", "--yes"), ("account", "list")],
     )
     assert [status for status, _ in told] == [0] * 6, said
-    assert "az itself goes on as before" in said
+    assert "az itself uses the same account as before" in said
     assert (told[3][1]["username"], told[5][1]) == (ADA.username, [])

@@ -44,7 +44,7 @@ def test_with_the_sessions_keyring_locked_windows_account_works_and_another_is_t
     assert there.claims()["oid"] == ADA.home.object_id
     there.tell("login", "--username", KATHERINE.username)
     said = there.refuse("get-access-token")
-    assert "or locked, as the session's may be (setting keyring)" in said
+    assert "its keyring is locked or gone" in said
     assert f"brokerauth login --username {KATHERINE.username}" in said
 
 

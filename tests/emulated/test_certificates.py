@@ -60,14 +60,14 @@ def test_what_only_python_trusts_is_told_apart_found_and_mended(start: Start) ->
 def test_what_only_the_runtime_trusts_is_told_apart_found_and_mended(start: Start) -> None:
     there = start("system-store-only")
     for said in (there.refuse("login"), there.python(CREDENTIAL).stdout):
-        assert "signed by somebody whom Python does not trust" in said
+        assert "signed by an issuer that Python does not trust" in said
         assert "certificates.crt" in said
     found = check(there)
     assert (found["severity"], "Python trusts certifi's list" in found["finding"]) == ("warn", True)
     (remedy,) = found["remedies"]
     way = check(there, "authority")
     assert (way["severity"], way["remedies"]) == ("fail", [remedy])
-    assert "signed by Stand-in CA for tests, whom only the system's store knows" in way["finding"]
+    assert "signed by Stand-in CA for tests, which only the system's store knows" in way["finding"]
     name, _, value = remedy["command"].removeprefix("export ").partition("=")
     there.env[name] = value
     assert check(there)["severity"] == "pass"

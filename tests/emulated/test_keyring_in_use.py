@@ -54,7 +54,7 @@ def test_login_is_all_that_a_machine_without_a_keyring_needs_and_show_says_why(s
     assert shown["keyringReason"].startswith("no keyring answers on the session bus")
     assert f"private: {shown['keyringReason']}" in there.brokerauth("show", "--output", "table").stdout
     assert (
-        "the private keyring is used, since no keyring answers"
+        "the private keyring is used, because no keyring answers"
         in there.brokerauth("get-access-token", "--resource", "https://graph.microsoft.com", "--debug").stderr
     )
 
@@ -97,7 +97,7 @@ def test_after_a_restart_windows_account_is_back_and_another_is_told_the_one_com
             assert there.claims("--username", ADA.username)["oid"] == ADA.home.object_id
             again = f"login --username {GRACE.username}"
             said = there.refuse("get-access-token", "--username", GRACE.username)
-            assert "a private one is after a restart of WSL" in said
+            assert "a restart of WSL ends a private keyring" in said
             assert f"Run: brokerauth {again}" in said
             assert said.count("login") == 1
             told = there.python(ASK.format(username=GRACE.username)).stdout

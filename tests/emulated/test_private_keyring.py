@@ -185,7 +185,7 @@ def test_where_the_kernel_keeps_no_keys_nothing_is_kept_and_a_sign_in_says_so(
     there.machine.set_scenario(replace(NO_KEYRING, calls={"acquireTokenSilently": ["interaction-required", "answer"]}))
     done = there.run([*REFUSING, BROKERAUTH, "login", "--username", GRACE.username], **home)
     assert done.returncode == 0, done.stderr
-    assert "Accounts other than Windows' own must log in again" in done.stderr
+    assert "Accounts other than Windows' own must sign in again" in done.stderr
     there.machine.set_scenario(NO_KEYRING)
     done = there.run([*REFUSING, BROKERAUTH, "login"], **home)
     assert (done.returncode, done.stderr) == (0, "")

@@ -177,7 +177,7 @@ def test_what_only_windows_or_a_person_can_do_is_told_as_it_is_to_be_typed(start
 
 @ANY
 def test_a_kernel_of_ones_own_is_for_windows_to_take_away(start: Start) -> None:
-    line = "In %UserProfile%\\.wslconfig of Windows remove the line that begins with kernel="
+    line = "In Windows, remove the line that begins with kernel= from %UserProfile%\\.wslconfig"
     tells(start("custom-kernel"), [line, "wsl.exe --shutdown"])
 
 
@@ -189,7 +189,7 @@ def test_a_command_that_fails_stops_everything_and_is_named(start: Start) -> Non
     failed = there.brokerauth("repair", "--yes")
     assert (failed.returncode, failed.stdout) == (1, "")
     assert "no server answers" in failed.stderr
-    assert "apt-get update ended with exit code 100. It was to fix libraries" in failed.stderr
+    assert "apt-get update ended with exit code 100. It was meant to fix libraries" in failed.stderr
     assert "To go on from here, run: brokerauth repair" in failed.stderr
     put(there, "/usr/bin/apt-get", APT_GET)
     assert len(done(repair(there))) == 3

@@ -100,8 +100,8 @@ def test_who_is_picked_in_place_of_the_one_named_is_signed_in_and_that_is_said(s
     done = there.brokerauth("login", "--select-account", "-u", GRACE.username)
     assert json.loads(done.stdout)["username"] == KATHERINE.username
     assert done.stderr == (
-        f"WARNING: {KATHERINE.username} was chosen in the window and is signed in; {GRACE.username} (--username) was"
-        " asked for.\n"
+        f"WARNING: {KATHERINE.username} was chosen in the window and is signed in, but {GRACE.username} (--username)"
+        " was asked for.\n"
     )
     assert there.tell("show")["username"] == KATHERINE.username
 
@@ -265,7 +265,7 @@ def test_a_resource_is_named_by_its_type_as_in_az(signed_in: Session) -> None:
     assert facts["audience"] == "https://ossrdbms-aad.database.windows.net"
     assert "data-lake" in signed_in.refuse("get-access-token", "--resource-type", "x", status=2)
     said = signed_in.refuse("get-access-token", "--resource-type", "arm", "--resource", VAULT)
-    assert "--resource and --resource-type each say what the token is for." in said
+    assert "--resource and --resource-type cannot be given together" in said
 
 
 @pytest.mark.parametrize(("value", "encoded"), [("c1", True), ("c2", False)], ids=["base64", "JSON"])

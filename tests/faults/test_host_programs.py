@@ -52,7 +52,7 @@ def worker_of(guard: int) -> int:
 
 def test_a_frozen_program_is_told_so_and_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    with pytest.raises(BrokerNotReadyError, match="this program is frozen") as caught:
+    with pytest.raises(BrokerNotReadyError, match=r"this program is packed \(frozen\)") as caught:
         prepare()
     assert caught.value.remedies
 

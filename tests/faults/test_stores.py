@@ -49,7 +49,7 @@ def test_a_full_disk_loses_nothing(there: Session) -> None:
     there.run(["sh", "-c", f"cat /dev/zero > {there.config}/fill"])
     said = there.refuse("login", "--username", GRACE.username)
     assert "accounts.json cannot be written: No space left on device" in said
-    assert "that its disk has room" in said
+    assert "that its disk has free space" in said
     assert on_disk(there) == before
     assert there.tell("get-access-token")
     there.run(["rm", f"{there.config}/fill"])
@@ -65,7 +65,7 @@ def test_a_read_only_home_can_be_read_and_says_why_it_keeps_nothing(there: Sessi
     for words in (["login", "--username", GRACE.username], ["logout", "--yes"]):
         said = there.refuse(*words)
         assert "accounts.json cannot be written: Read-only file system" in said
-        assert "See that you own" in said
+        assert "Check that you own" in said
     assert on_disk(there) == before
     there.run(["mount", "-o", "remount,rw", str(there.config)])
     assert there.tell("login", "--username", GRACE.username)["username"] == GRACE.username

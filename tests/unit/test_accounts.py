@@ -238,7 +238,7 @@ def test_a_link_of_another_user_is_not_followed(tmp_path):
     (tmp_path / "link").symlink_to("real")
     for directory in (tmp_path / "link", tmp_path / "link/below"):
         store = AccountStore(directory, owner=theirs(tmp_path / "link"))
-        with pytest.raises(SettingsError, match="link on the way to it is another user's symbolic link"):
+        with pytest.raises(SettingsError, match="link in its path is another user's symbolic link"):
             save(store, Records())
     assert list((tmp_path / "real").iterdir()) == []
 

@@ -24,10 +24,10 @@ def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["login", "--tennant", "x"], "--tennant is not an option of it. Did you mean --tenant?"),
-        (["login", "--user-name=ada"], "--user-name is not an option of it. Did you mean --username?"),
+        (["login", "--tennant", "x"], "--tennant is not an option of this command. Did you mean --tenant?"),
+        (["login", "--user-name=ada"], "--user-name is not an option of this command. Did you mean --username?"),
         (["check-health", "--on-line"], "Did you mean --online?"),
-        (["show", "--nonsense"], "--nonsense is not an option of it.\n"),
+        (["show", "--nonsense"], "--nonsense is not an option of this command.\n"),
         (["login", "--tenant"], "expected one argument"),
         (["lgoin"], "login"),
     ],

@@ -35,14 +35,14 @@ def certificates(facts: Facts) -> Finding:
     pythons = _authorities(facts, [bundle]) if bundle else public
     if bundle and not pythons:
         text = f"{variable} names {bundle}, in which no certificates of authorities can be read"
-        return failed(text, person("Let it name a file of certificates (PEM), or unset it"))
+        return failed(text, person("Set it to a file of certificates (PEM), or unset it"))
     if unknown := pythons.keys() - system.keys() - public.keys():
         text = f"The system's certificate store, which Microsoft's runtime reads, lacks what {variable} has: "
         return warned(text + _named(pythons, unknown), trust_in_system(facts, _named(pythons, unknown)))
     directory = facts.linux.distribution.authorities
     added = _authorities(facts, [f"{directory}/{name}" for name in facts.probe.names(directory)])
     if unknown := added.keys() - pythons.keys():
-        reads = f"the file that {variable} names" if bundle else "certifi's list, since REQUESTS_CA_BUNDLE is not set"
+        reads = f"the file that {variable} names" if bundle else "certifi's list, because REQUESTS_CA_BUNDLE is not set"
         text = f"Python trusts {reads}, which lacks what is in {directory}: {_named(added, unknown)}"
         return warned(text, trust_in_python(store))
     return passed("Python and Microsoft's runtime trust the same authorities, besides the public ones")

@@ -13,9 +13,9 @@ from azext_brokerauth.models import filled, person, run, script
 _LINUX_BROKER = "com.microsoft.identity.broker1"
 _INSTALL = {"debian": ("apt-get", "install", "-y"), "fedora": ("dnf", "install", "-y")}
 """How the distributions that Microsoft's broker for Linux is published for install a package."""
-_COST = "it ends with each program, and accounts other than Windows' own sign in again in the next one"
+_COST = "it ends with each program, and accounts other than Windows' own must sign in again for the next one"
 _KEEP_KEYS = person(
-    "Run outside of the sandbox or container that refuses keyctl(2), or set keyring=session and unlock a keyring there"
+    "Run it outside of the sandbox or container that refuses keyctl(2). Or set keyring=session and unlock a keyring"
 )
 
 
@@ -33,14 +33,15 @@ def keyring(facts: Facts) -> Finding:
     chosen = facts.keyring_choice
     if chosen.kind == SESSION:
         return _session(facts)
-    text = f"A private keyring is used, since {chosen.reason}"
+    text = f"A private keyring is used, because {chosen.reason}"
     if lacking := facts.probe.lacking_programs():
         why = (
-            f"A private keyring is wanted, since {chosen.reason}, and these programs are missing: {', '.join(lacking)}"
+            f"A private keyring is needed, because {chosen.reason}, but these programs are missing:"
+            f" {', '.join(lacking)}"
         )
         return failed(why, install_packages(facts, lacking))
     if not facts.probe.kernel_keeps_keys():
-        return warned(f"{text}, and the kernel keeps no key for it: {_COST}", _KEEP_KEYS)
+        return warned(f"{text}, but the kernel keeps no key for it: {_COST}", _KEEP_KEYS)
     return passed(text)
 
 
@@ -56,13 +57,16 @@ def _session(facts: Facts) -> Finding:
     elif state.locked:
         problem = f"The session's keyring {state.collection!r} is locked"
     elif state.write_problem:
-        problem = f"The session's keyring {state.collection!r} does not keep what is written: {state.write_problem}"
+        problem = (
+            f"The session's keyring {state.collection!r} does not keep what is written to it: {state.write_problem}"
+        )
     else:
         return passed(f"The session's keyring {state.collection!r} is used: it is unlocked and keeps what is written")
     lacking = () if facts.own.settings.keyring == SESSION or facts.on_linux else facts.probe.lacking_programs()
     if lacking:  # with these, a private one would do
         return failed(
-            f"{problem}, and for a private one {', '.join(lacking)} is missing", install_packages(facts, lacking)
+            f"{problem}, and a private one cannot be made without {', '.join(lacking)}",
+            install_packages(facts, lacking),
         )
     return failed(problem, UNLOCK)
 

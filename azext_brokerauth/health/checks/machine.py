@@ -10,7 +10,7 @@ from azext_brokerauth.models import configure, person, powershell, run, script
 
 _BINARY_FORMATS = "/proc/sys/fs/binfmt_misc"
 _FORMAT, _FORMAT_FILE = ":WSLInterop:M::MZ::/init:PF", "/usr/lib/binfmt.d/WSLInterop.conf"
-_CHANGED = "/etc/wsl.conf was changed since this distribution started, which reads it at its start alone"
+_CHANGED = "/etc/wsl.conf was changed after this distribution started; it is read only at the start"
 
 
 def machine(facts: Facts) -> Finding:
@@ -25,7 +25,7 @@ def machine(facts: Facts) -> Finding:
             return failed(text, powershell("wsl.exe", "--set-version", name, "2"))
         case Kind.CUSTOM_KERNEL:
             text = f"WSL with a custom kernel, on which Microsoft's runtime does not see WSL: {evidence}"
-            remove = person("In %UserProfile%\\.wslconfig of Windows remove the line that begins with kernel=")
+            remove = person("In Windows, remove the line that begins with kernel= from %UserProfile%\\.wslconfig")
             return failed(text, remove + RESTART)
         case Kind.CONTAINER:
             text = f"A container on a WSL kernel, from which Windows cannot be reached: {evidence}"
@@ -35,7 +35,8 @@ def machine(facts: Facts) -> Finding:
         # For a person, and not to be pasted with the other commands: it is a choice.
         choice = "Or, for Microsoft's broker for Linux,"
         without_broker += configure("set", "brokerauth.enable_broker_on_linux=true", text=choice)
-    return failed(f"Not under WSL: {evidence}", without_broker)
+    what = "native Linux" if kind is Kind.LINUX else kind.value
+    return failed(f"This is {what}, not WSL: {evidence}", without_broker)
 
 
 def wsl_version(facts: Facts) -> Finding:
@@ -47,7 +48,7 @@ def wsl_version(facts: Facts) -> Finding:
         return failed(text, UPDATE_WSL)
     shown = ".".join(map(str, facts.wsl.version))
     if facts.wsl.is_old:
-        return failed(f"WSL is {shown}; Windows' account broker is reached from 2.4.13 on", UPDATE_WSL)
+        return failed(f"WSL is {shown}; Windows' account broker can be reached from 2.4.13 on", UPDATE_WSL)
     return passed(f"WSL is {shown}, at least 2.4.13")
 
 
@@ -113,7 +114,7 @@ def networking(facts: Facts) -> Finding:
     if answer.status != 0 or not mode:
         return skipped(f"wslinfo does not name the networking mode: {answer.why}")
     if mode == "mirrored":
-        text = "The networking mode is mirrored, with which Conditional Access is known to refuse compliant devices"
+        text = "The networking mode is mirrored: Conditional Access is known to refuse compliant devices then"
         change = "If a sign-in is refused, set networkingMode=nat below [wsl2] in %UserProfile%\\.wslconfig"
         return warned(text, person(change) + RESTART)
     return passed(f"The networking mode is {mode}")

@@ -77,10 +77,10 @@ def pymsalruntime(facts: Facts) -> Finding:
         return failed(f"pymsalruntime is not installed for {python.executable}", install)
     if wanted and not wanted[0].specifier.contains(found, prereleases=True):
         # Releases of other years have worked: only a sign-in shows whether this one does.
-        return warned(f"pymsalruntime is {found}; msal {facts.runtime.msal} wants {wanted[0].specifier}", install)
+        return warned(f"pymsalruntime is {found}; msal {facts.runtime.msal} needs {wanted[0].specifier}", install)
     if parsing.version(found) < _QUIET:
         text = (
-            f"pymsalruntime is {found}; before 0.20.6 it prints on standard output under WSL, which spoils what other"
+            f"pymsalruntime is {found}; before 0.20.6 it prints on standard output under WSL, and so spoils what other"
         )
         return warned(f"{text} programs that load it print (brokerauth keeps it apart)", update)
     return passed(f"pymsalruntime {found}")
@@ -141,5 +141,5 @@ def runtime_locks(facts: Facts) -> Finding:
         stuck = [path for path in facts.probe.held_locks() if path in stuck]
     if not stuck:
         return passed("The runtime has left no lock behind")
-    text = f"A process that is gone left {len(stuck)} lock(s) of the runtime locked, so that calls hang"
+    text = f"A process that has ended left {len(stuck)} lock(s) of Microsoft's runtime locked, so calls hang"
     return failed(text, run("rm", "-f", "--", *stuck))

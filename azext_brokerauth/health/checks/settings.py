@@ -81,10 +81,8 @@ def az_tokens(facts: Facts) -> Finding:
     left = [entry for entry in cached if entry.kind == "access token" and entry.home_account_id in brokered]
     if not left:
         return passed("az's token cache holds no token of a sign-in through the broker")
-    text = (
-        f"az's token cache holds {len(left)} token(s) from before, although {why}; our next command in az removes them"
-    )
-    return warned(text, run("az", "brokerauth", "list"))
+    text = f"az's token cache holds {len(left)} older token(s), although {why}; the next az brokerauth command removes"
+    return warned(f"{text} them", run("az", "brokerauth", "list"))
 
 
 def redirect_uri(facts: Facts) -> Finding:

@@ -42,7 +42,7 @@ def device(facts: Facts) -> Finding:
     if found:
         return passed(f"Windows is {' and '.join(found)}")
     return warned(
-        "Windows is neither joined to nor registered with Microsoft Entra: policies that want a known device refuse",
+        "Windows is neither joined to nor registered with Microsoft Entra: a policy for known devices refuses you",
         person("In Windows: Settings > Accounts > Access work or school > Connect"),
     )
 
@@ -52,7 +52,7 @@ def prt(facts: Facts) -> Finding:
     if facts.windows.device.get("AzureAdPrt", "").upper() == "YES":
         return passed("Windows has a primary refresh token")
     return warned(
-        "Windows has no primary refresh token, so that it cannot sign in silently",
+        "Windows has no primary refresh token, so it cannot sign in silently",
         person("Lock Windows and unlock it with your password or PIN, while it has a network")
         + powershell("dsregcmd.exe", "/refreshprt"),
     )
@@ -63,9 +63,11 @@ def clock(facts: Facts) -> Finding:
     skew = facts.windows.powershell.ended - facts.windows.session.time
     remedies = run(*facts.linux.sudo, "hwclock", "--hctosys") + RESTART
     if skew >= _SHORTEST_LIFE:
-        return failed(f"The clock is {skew:.0f} s ahead of Windows': tokens have expired when they arrive", remedies)
+        return failed(
+            f"The clock is {skew:.0f} s ahead of Windows', so every token counts as expired when it arrives", remedies
+        )
     if abs(skew) > _SKEW:
         way = "ahead of" if skew > 0 else "behind"
-        text = f"The clock is {abs(skew):.0f} s {way} Windows': tokens seem to live for another time than they do"
+        text = f"The clock is {abs(skew):.0f} s {way} Windows', so tokens seem to expire too early or too late"
         return warned(text, remedies)
     return passed(f"The clock is within {_SKEW:.0f} s of Windows'")

@@ -22,7 +22,7 @@ everything that MSAL said; look an `AADSTS` number up at `https://login.microsof
 
 *Kind* says what a program sees: `InteractionRequiredError` means that a person at a prompt can help (`az brokerauth
 login`); the others mean a refusal or a broker that does not work. *Up to* says who can change it. Where *device* says
-yes, only a device that proves itself gets through: `--fallback` is not followed there, since a browser or a device code
+yes, only a device that proves itself gets through: `--fallback` is not used there, because a browser or a device code
 cannot prove the device either.
 
 When one message carries several codes, an `AADSTS` number counts first, then the broker's error code, its tag, and its

@@ -189,7 +189,7 @@ def test_a_clock_fails_where_tokens_would_arrive_expired(healthy, skew, severity
             "wsl.exe --set-version 'Ada''s Linux' 2",
         ),
         ({"release": "4.4.0-19041-Microsoft"}, {}, "wsl.exe --set-version <distribution> 2"),
-        ({"release": "6.6.0-custom"}, {}, "In %UserProfile%\\.wslconfig of Windows remove the line"),
+        ({"release": "6.6.0-custom"}, {}, "In Windows, remove the line"),
         ({"paths": ()}, {}, "Sign in under WSL 2 itself"),
         ({"release": "6.1.0-debian", "paths": ()}, {}, "Sign in with: az login"),
         ({"platform": "darwin"}, {}, "Sign in with: az login"),
@@ -250,13 +250,13 @@ def test_interop_is_switched_on_registered_or_reached_again(healthy):
 USELESS = {
     State(bus_problem="no file"): ("there is no session bus (no file)", "systemd=true"),
     State(service_problem="nobody"): ("no keyring answers on the session bus (nobody)", "install -y gnome-keyring"),
-    State(): ("the session's keyring has no default keyring", "gnome-keyring-daemon --replace --unlock"),
+    State(): ("the session has no default keyring", "gnome-keyring-daemon --replace --unlock"),
     State(collection="login", locked=True): (
         "the session's keyring 'login' is locked",
         "gnome-keyring-daemon --replace --unlock",
     ),
     State(collection="login", write_problem="no"): (
-        "the session's keyring 'login' does not keep what is written (no)",
+        "the session's keyring 'login' does not keep what is written to it (no)",
         "gnome-keyring-daemon --replace --unlock",
     ),
 }
@@ -267,7 +267,7 @@ def test_a_keyring_of_the_session_that_does_not_serve_fails_only_where_it_is_cho
     why, remedy = USELESS[state]
     healthy.keyring = state
     assert problems(healthy) == {}
-    assert all_checks(healthy)["keyring"]["finding"] == f"A private keyring is used, since {why}"
+    assert all_checks(healthy)["keyring"]["finding"] == f"A private keyring is used, because {why}"
     with_environ(healthy, AZURE_BROKERAUTH_KEYRING="session")
     found = problems(healthy)
     assert list(found) == ["keyring"]
@@ -283,7 +283,7 @@ def test_the_sessions_keyring_is_named_where_it_is_used_and_not_looked_at_where_
     with_environ(healthy, AZURE_BROKERAUTH_KEYRING="private")
     healthy.secret_service = None
     assert (
-        all_checks(healthy)["keyring"]["finding"] == "A private keyring is used, since the setting keyring is private"
+        all_checks(healthy)["keyring"]["finding"] == "A private keyring is used, because the setting keyring is private"
     )
 
 
@@ -305,7 +305,7 @@ def test_a_kernel_that_keeps_no_key_is_a_warning_that_says_what_it_costs(healthy
     healthy.keyring = State(collection="login", locked=True)
     found = problems(healthy)
     assert [(id, check["severity"]) for id, check in found.items()] == [("keyring", "warn")]
-    assert "accounts other than Windows' own sign in again" in found["keyring"]["finding"]
+    assert "accounts other than Windows' own must sign in again" in found["keyring"]["finding"]
     assert commands(found["keyring"])
 
 
@@ -418,7 +418,7 @@ def test_tokens_in_azs_cache_from_before_a_setting_that_wants_none_there_are_fou
     found = problems(healthy, read_cache=lambda: entries)
     assert list(found) == (["az-tokens"] if warns else [])
     if warns:
-        assert "1 token(s)" in found["az-tokens"]["finding"]
+        assert "1 older token(s)" in found["az-tokens"]["finding"]
         assert warns in found["az-tokens"]["finding"]
         assert commands(found["az-tokens"]) == ["az brokerauth list"]
 

@@ -60,7 +60,7 @@ def test_whom_only_the_systems_store_knows_is_named_and_shown_to_python(healthy)
     healthy.replies = {"": UNKNOWN, STORE: "Contoso Inspection CA", "certifi": UNKNOWN}
     found = problems(healthy)["authority"]
     assert found["severity"] == "fail"
-    assert "is signed by Contoso Inspection CA, whom only the system's store knows" in found["finding"]
+    assert "is signed by Contoso Inspection CA, which only the system's store knows" in found["finding"]
     assert commands(found) == [f"export REQUESTS_CA_BUNDLE={STORE}"]
 
 
@@ -68,7 +68,7 @@ def test_whom_only_python_knows_is_named_and_added_to_the_store(healthy):
     healthy.replies = {"": "Contoso Inspection CA", STORE: UNKNOWN, "certifi": UNKNOWN}
     found = problems(healthy)["authority"]
     assert found["severity"] == "warn"
-    assert "signed by Contoso Inspection CA, whom Python trusts, and the system's store" in found["finding"]
+    assert "signed by Contoso Inspection CA, which Python trusts, but the system's store" in found["finding"]
     copy, take = commands(found)
     assert "the certificate of Contoso Inspection CA" in copy
     assert take == "sudo update-ca-certificates"
@@ -78,7 +78,7 @@ def test_whom_nothing_knows_is_to_be_trusted_in_both(healthy):
     healthy.replies = {"": UNKNOWN, STORE: UNKNOWN, "certifi": UNKNOWN}
     found = problems(healthy)["authority"]
     assert found["severity"] == "fail"
-    assert "as a proxy that inspects TLS does (unable to get local issuer certificate)" in found["finding"]
+    assert "for example a proxy that inspects TLS (unable to get local issuer certificate)" in found["finding"]
     assert commands(found)[1:] == ["sudo update-ca-certificates", f"export REQUESTS_CA_BUNDLE={STORE}"]
 
 

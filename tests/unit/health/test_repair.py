@@ -100,7 +100,7 @@ def test_warnings_are_told_and_nothing_is_run_for_them():
     told = world.repair()
     assert (told["ready"], world.ran, world.asked) == (True, [], [])
     assert told["advised"] == [{"check": "w", "shell": "bash", "command": "improve"}]
-    assert "Not needed, but worth doing. In this order:" in world.told
+    assert "Not necessary, but useful. In this order:" in world.told
 
 
 def test_what_the_person_does_not_want_is_left_and_the_rest_is_asked_about():
@@ -126,7 +126,7 @@ def test_a_dry_run_asks_nothing_and_runs_nothing():
 )
 def test_a_command_that_fails_stops_all_and_says_how_to_go_on(status, why):
     world = World(("a", run("one") + run("two"), ""), ("b", run("three"), ""), statuses={"one": status})
-    with pytest.raises(RepairError, match=f"one {why}. It was to fix a") as stopped:
+    with pytest.raises(RepairError, match=f"one {why}. It was meant to fix a") as stopped:
         world.repair()
     assert world.ran == ["one"]
     assert "run: brokerauth repair" in in_words(stopped.value.remedies, PLAIN)
@@ -137,7 +137,7 @@ def test_what_does_not_help_ends_and_is_said():
     told = world.repair()
     assert (world.ran, told["ready"], told["left"]) == (["one"], False, [])
     assert "a: still fails: a is broken" in world.told
-    assert "No command here fixes that." in world.told
+    assert "No command here can fix that." in world.told
 
 
 def test_a_check_that_wants_something_new_each_time_is_left_after_a_while():

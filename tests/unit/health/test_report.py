@@ -52,7 +52,7 @@ def test_a_report_without_the_broker_says_that_it_was_not_asked_and_how_to(healt
     ask = f"{' '.join(host.program)} check-health --online"
     assert (told["healthy"], told["brokerAsked"], told["remedies"]) == (True, False, [])
     for check in told["checks"][-2:]:
-        assert (check["severity"], check["finding"]) == ("skip", f"the broker was not asked; {ask} asks it")
+        assert (check["severity"], check["finding"]) == ("skip", f"the broker was not asked; to ask it, run: {ask}")
     (line,) = report.to_block(told, host).split("\n")[1:-1]
     assert line == f"Nothing to fix so far. The broker itself was not asked. To ask it, run: {ask}"
     healthy.keyring = State()
@@ -159,7 +159,7 @@ def test_the_table_names_a_group_once(healthy):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"bundle": None, "with_names": True}, "--with-names says how an archive is written"),
+        ({"bundle": None, "with_names": True}, "--with-names is only for the archive that --bundle writes"),
         ({"bundle": "/", "with_names": False}, "--bundle: / exists already"),
         ({"bundle": "/no/such/place/x.zip", "with_names": False}, "the directory /no/such/place does not exist"),
     ],

@@ -296,9 +296,9 @@ def test_a_policy_file_with_a_mistake_is_never_half_applied(environ, policy, tex
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [
-        (lambda path: path.chmod(0o664), "others"),
-        (lambda path: path.chmod(0o646), "others"),
-        (lambda path: path.parent.chmod(0o777), "others"),
+        (lambda path: path.chmod(0o664), "other users"),
+        (lambda path: path.chmod(0o646), "other users"),
+        (lambda path: path.parent.chmod(0o777), "other users"),
         (lambda path: (path.rename(path.with_name("real")), path.symlink_to("real")), "it is a symbolic link"),
         (lambda path: (path.unlink(), path.mkdir()), "is a directory"),
         (lambda path: (path.unlink(), os.mkfifo(path, 0o644)), "not a file"),

@@ -31,7 +31,7 @@ def test_without_the_choice_the_error_stays_what_it_is() -> None:
     [
         errors.SignInCanceledError("The window was closed."),
         errors.WrongAccountError("Somebody else was chosen."),
-        errors.BrokerOffError("Not under WSL."),
+        errors.BrokerOffError("This is native Linux, not WSL."),
         errors.ClosedError("Closed."),
     ],
     ids=lambda error: type(error).__name__,
@@ -44,7 +44,7 @@ def test_what_is_no_failure_of_the_broker_is_not_made_up_for(decision: errors.Br
 
 def test_a_policy_about_the_device_is_not_met_by_a_browser_and_that_is_said() -> None:
     refusal = from_msal("AADSTS53003: blocked. Correlation ID: 0e0ac1de-0000-4000-8000-000000000001")
-    with pytest.raises(errors.SignInRefusedError, match="A browser or device code cannot prove the device") as caught:
+    with pytest.raises(errors.SignInRefusedError, match="A browser or a device code cannot prove the device") as caught:
         warning("browser", refusal)
     assert refusal.message in caught.value.message
     assert (caught.value.remedies, caught.value.diagnostics) == (refusal.remedies, refusal.diagnostics)

@@ -71,7 +71,7 @@ def test_a_log_handler_that_asks_when_a_renewal_fails_hangs_nobody(ships: Shippe
     broker.replies = [NETWORK]
     assert in_time(lambda: ships.tokens.get(SCOPE, Prompt.NEVER).value) == ["token 1"]
     SPEAKER.flush(LONG)
-    assert [text for text in ships.shipped if text.startswith("Renewing a token failed")]
+    assert [text for text in ships.shipped if text.startswith("The token could not be renewed")]
 
 
 def test_what_a_log_handler_makes_us_say_is_not_said_or_it_would_never_end(ships: Shipper) -> None:
