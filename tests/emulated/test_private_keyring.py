@@ -78,6 +78,13 @@ def gone(there: Session) -> None:
     wait_until(lambda: not there.machine.processes(), 15)
 
 
+def end(there: Session) -> None:
+    """Have all keepers end now, which else wait a while for another use."""
+    for pid in keepers(there):
+        os.kill(pid, signal.SIGKILL)
+    gone(there)
+
+
 def use_both(there: Session, **variables: str) -> None:
     """Two accounts, each in later processes; and one of them forgotten."""
     assert there.tell("login", **variables)["username"] == ADA.username
@@ -122,7 +129,7 @@ def test_a_job_of_cron_has_it_too(there: Session, home: dict[str, str]) -> None:
 @pytest.mark.any_runtime
 def test_any_number_of_processes_share_one(there: Session, home: dict[str, str]) -> None:
     there.tell("login", "--username", GRACE.username, **home)
-    gone(there)
+    end(there)
     pipe = subprocess.PIPE
     words = [BROKERAUTH, *NEW_TOKEN, "--username", GRACE.username]
     running = [
@@ -145,9 +152,7 @@ def test_a_damaged_keyring_is_made_anew_without_a_word(
     there: Session, home: dict[str, str], made: Path, damage: str
 ) -> None:
     there.tell("login", **home)
-    for pid in keepers(there):
-        os.kill(pid, signal.SIGKILL)
-    gone(there)
+    end(there)
     (file,) = made.glob(".local/state/brokerauth/keyring-*/keyrings/login.keyring")
     content = file.read_bytes()
     if damage == "cut":
@@ -327,3 +332,4 @@ def test_the_sessions_keyring_is_left_alone_where_the_setting_says_private(runti
         assert keepers(there)
         assert {path: path.read_bytes() for path in kept.iterdir()} == before
         there.refuse("get-access-token", AZURE_BROKERAUTH_KEYRING="session")
+        end(there)
