@@ -25,9 +25,12 @@ def __getattr__(name: str) -> Any:
 
             return az_commands_loader()
         except (Exception, SystemExit) as error:  # noqa: BLE001  (az goes on without us where there is no loader)
-            from azext_brokerauth.azcli import damage
+            import contextlib
 
-            damage.tell(error)
+            with contextlib.suppress(Exception, SystemExit):  # this may be damaged too: then az's own words must do
+                from azext_brokerauth.azcli import damage
+
+                damage.tell(error)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 from azext_brokerauth import files
 from azext_brokerauth.errors import AGAIN, SettingsError
@@ -17,8 +15,8 @@ from azext_brokerauth.redaction import know
 
 _VERSION = 1
 _DIRECTORY, _FILE, _LOCK = "brokerauth", "accounts.json", "accounts.lock"
-_PATIENCE, _PAUSE = 10.0, 0.05
-"""Seconds that another process may keep the lock, and between two looks at it."""
+_PATIENCE = 10.0
+"""Seconds that another process may keep the lock."""
 
 _NOT_YOURS = person("Run it as the user who owns it, or set AZURE_CONFIG_DIR to a directory of your own.")
 
@@ -128,7 +126,8 @@ class AccountStore:
         """
         try:
             with self._open(make=True) as directory, directory.lock_file(_LOCK) as lock:
-                self._wait_for(lock)
+                if not files.locked(lock, _PATIENCE):
+                    raise SettingsError(f"{self._path.with_name(_LOCK)} is locked by another process.", remedies=AGAIN)
                 change = _Change(self._read_or_none(directory))
                 yield change
                 if change.after != change.before:
@@ -138,22 +137,6 @@ class AccountStore:
 
     def _open(self, make: bool = False) -> files.Directory:
         return files.Directory(self._above, owner=self._owner, make=make, beneath=_DIRECTORY)
-
-    def _wait_for(self, lock: BinaryIO) -> None:
-        # portalocker comes with az; no program that only reads needs it.
-        import portalocker
-
-        until = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)
-                return
-            except portalocker.LockException as error:
-                if time.monotonic() > until:
-                    raise SettingsError(
-                        f"{self._path.with_name(_LOCK)} is locked by another process.", remedies=AGAIN
-                    ) from error
-            time.sleep(_PAUSE)
 
     def _read_or_none(self, directory: files.Directory) -> Records:
         try:

@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from azure.core.credentials import AccessToken, AccessTokenInfo
-
-from azext_brokerauth import errors, keywords, settings
-from azext_brokerauth.accounts import AccountStore, Records
-from azext_brokerauth.azure_core import (
-    Asked,
-    access_token,
-    access_token_info,
-    account_of,
-    allowed_tenants,
-    authentication_record,
-    checked_call,
-)
-from azext_brokerauth.errors.rendering import CREDENTIAL, Host, in_words
-from azext_brokerauth.keywords import flag
-from azext_brokerauth.lifetime import InUse
-from azext_brokerauth.models import SHARED_TENANTS, Account, Token, TokenRequest, code
-from azext_brokerauth.redaction import redact
-from azext_brokerauth.settings import policy
-from azext_brokerauth.speaker import GuardedLogger
-from azext_brokerauth.tokens import Prompt, PromptWindow, Tokens, default_scope
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,17 +14,19 @@ if TYPE_CHECKING:
     from azure.identity import AuthenticationRecord
     from typing_extensions import Unpack  # typing has it from Python 3.11 on
 
-_LOGGER = GuardedLogger(__name__)
+    from azext_brokerauth.keywords import WithoutEffect
+    from azext_brokerauth.lifetime import InUse
+    from azext_brokerauth.workings import Workings
 
 _CredentialT = TypeVar("_CredentialT", bound="BrokerCredential")
 
 
 class CredentialBase:
-    """What the sync and the async credential share: configuration, and translation in both directions."""
+    """What the sync and the async credential share: their keywords, and what carries them out.
 
-    _closed = False
-    _in_use: InUse | None = None
-    """What it has at work, once it was asked for a token."""
+    Importing a credential loads none of that, so that a program which has a choice of credentials pays for the one it
+    makes.
+    """
 
     def __init__(
         self,
@@ -73,182 +52,53 @@ class CredentialBase:
         enable_broker_on_windows: bool | None = None,
         enable_broker_on_mac: bool | None = None,
         silent_timeout: float | None = None,
-        **kwargs: Unpack[keywords.WithoutEffect],
+        **kwargs: Unpack[WithoutEffect],
     ) -> None:
-        keywords.check_names(type(self).__name__, kwargs)
-        self._recorded: Account | None = None
-        if authentication_record is not None:
-            self._recorded = account_of(authentication_record)
-            client_id, authority = self._recorded.client_id, self._recorded.authority
-        self._account = self._recorded
-        arguments = {
-            "tenant_id": authentication_record.tenant_id if authentication_record and not tenant_id else tenant_id,
-            "client_id": client_id,
-            "authority": authority or os.environ.get("AZURE_AUTHORITY_HOST", "").strip() or None,
-            "login_hint": login_hint,
-            "prompt_timeout": timeout,
-            "require_broker": require_broker,
-            "fallback": fallback,
-            "enable_broker_on_wsl": enable_broker_on_wsl,
-            "enable_broker_on_linux": enable_broker_on_linux,
-            "enable_broker_on_windows": enable_broker_on_windows,
-            "enable_broker_on_mac": enable_broker_on_mac,
-            "silent_timeout": silent_timeout,
-        }
-        self._labels = {"prompt_timeout": "timeout"} | _labels_of(authentication_record, tenant_id, authority)
-        self._arguments = _checked(arguments, self._labels)
-        self._disable_interactive_fallback = flag("disable_interactive_fallback", disable_interactive_fallback)
-        quiet = flag("disable_automatic_authentication", disable_automatic_authentication)
-        self._prompt = Prompt.NEVER if quiet or self._disable_interactive_fallback else Prompt.IF_NEEDED
-        self._allowed_tenants = allowed_tenants(additionally_allowed_tenants)
-        self._use_default_account = flag("use_default_broker_account", use_default_broker_account)
-        self._disable_instance_discovery = flag("disable_instance_discovery", disable_instance_discovery)
-        self._support_logging = flag("enable_support_logging", enable_support_logging)
-        handle = keywords.window_handle("parent_window_handle", parent_window_handle)
-        self._window = PromptWindow(handle, flag("enable_msa_passthrough", enable_msa_passthrough))
-        self._unready_level = logging.WARNING
+        from azext_brokerauth.workings import Workings
+
+        self._workings = Workings(
+            type(self).__name__,
+            kwargs,
+            tenant_id=tenant_id,
+            client_id=client_id,
+            authority=authority,
+            login_hint=login_hint,
+            timeout=timeout,
+            authentication_record=authentication_record,
+            disable_automatic_authentication=disable_automatic_authentication,
+            additionally_allowed_tenants=additionally_allowed_tenants,
+            disable_instance_discovery=disable_instance_discovery,
+            enable_support_logging=enable_support_logging,
+            parent_window_handle=parent_window_handle,
+            use_default_broker_account=use_default_broker_account,
+            disable_interactive_fallback=disable_interactive_fallback,
+            enable_msa_passthrough=enable_msa_passthrough,
+            require_broker=require_broker,
+            fallback=fallback,
+            enable_broker_on_wsl=enable_broker_on_wsl,
+            enable_broker_on_linux=enable_broker_on_linux,
+            enable_broker_on_windows=enable_broker_on_windows,
+            enable_broker_on_mac=enable_broker_on_mac,
+            silent_timeout=silent_timeout,
+        )
+
+    def _closed(self) -> InUse | None:
+        """Give no token any more.
+
+        :returns: what is to be ended. Nothing, where the making itself has failed: a subclass may close in ``__del__``.
+        """
+        workings: Workings | None = vars(self).get("_workings")
+        return workings.closed() if workings else None
 
     def __setstate__(self, state: Any) -> None:
         """Take over what a copy or a pickle holds: settings and the account, and whatever a subclass adds."""
+        import copy
+
         attributes, slots = state if isinstance(state, tuple) else (state, None)
         self.__dict__.update(attributes or {})
-        self.__dict__.pop("_in_use", None)  # a shallow copy's is still the original's
+        self._workings = copy.copy(self._workings)  # a shallow copy's is still the original's
         for name, value in (slots or {}).items():
             setattr(self, name, value)
-
-    def _tokens(self) -> Tokens:
-        """:raises ~azext_brokerauth.errors.BrokerAuthError: it was closed, or the settings cannot be used."""
-        if self._closed:
-            raise errors.ClosedError("This credential was closed.", remedies=code("Make a new one."))
-        in_use: InUse = self.__dict__.setdefault("_in_use", InUse())
-        return in_use.get(self._open)
-
-    def _open(self) -> Tokens:
-        store = AccountStore(settings.config_directory())
-        return Tokens(
-            settings.load(self._arguments, labels=self._labels),
-            records=store.read if self._account is None else Records,
-            window=self._window,
-            disable_instance_discovery=self._disable_instance_discovery,
-            enable_pii_log=self._support_logging,
-        )
-
-    @property
-    def _opened(self) -> Tokens | None:
-        return self._in_use.tokens if self._in_use else None
-
-    def _request(self, chosen: settings.Settings, asked: Asked, prompt: Prompt) -> TokenRequest:
-        """One request, from the arguments of the methods that azure-core names.
-
-        :raises ~azext_brokerauth.errors.BrokerAuthError: it must not or cannot be asked.
-        """
-        target = chosen.target
-        if asked.tenant:
-            # First, since no additionally_allowed_tenants could widen what is enforced.
-            policy.check_target(chosen, replace(target, tenant=asked.tenant), "of this request")
-            target = replace(target, tenant=self._tenant(asked.tenant, target.tenant))
-        return TokenRequest(
-            asked.scopes or (default_scope(target),),
-            target,
-            whose=self._whose(chosen, prompt),
-            claims=asked.claims,
-            enable_cae=asked.enable_cae,
-            pop=asked.pop,
-        )
-
-    def _whose(self, chosen: settings.Settings, prompt: Prompt) -> Account | str:
-        """The account in use; nobody where the policy came to enforce another one since it answered, and where a person
-        is to choose it anew."""
-        account = self._recorded if prompt.shows_picker else self._account
-        if account is None or (account is not self._recorded and not policy.allows_account(chosen, account.username)):
-            return ""
-        return account
-
-    def _tenant(self, wanted: str, own: str) -> str:
-        """The tenant for one request, by azure-identity's rules (``additionally_allowed_tenants``)."""
-        if wanted == own:
-            return own
-        if os.environ.get("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"):
-            _LOGGER.info("Tenant %s was asked for, but only %s is used: multi-tenant sign-in is off.", wanted, own)
-            return own
-        unlimited = own in SHARED_TENANTS and not self._allowed_tenants
-        if unlimited or "*" in self._allowed_tenants or wanted in self._allowed_tenants:
-            return wanted
-        raise errors.SignInRefusedError(
-            f"The credential is not configured to acquire tokens for tenant {wanted}.",
-            remedies=code("Add it, or '*', to additionally_allowed_tenants when creating the credential."),
-        )
-
-    def _finished(self, method: str, token: Token, *, chosen_anew: bool) -> Token:
-        """Keep whose token it is: whoever answered first stays this credential's account, so that a choice in the
-        picker holds for all scopes.
-
-        :param chosen_anew: a person has chosen the account again.
-        """
-        if token.source == "broker" and (self._account is None or chosen_anew):
-            self._account = token.account
-        _LOGGER.info("%s.%s succeeded", type(self).__name__, method)
-        _LOGGER.debug("%s.%s: token of %s", type(self).__name__, method, token.account.username)
-        return token
-
-    def _translated(self, method: str, error: Exception, asked: Asked) -> Exception:
-        """The azure-core or azure-identity error that tells a chain the right thing, after a line in the log."""
-        from azure.core.exceptions import ClientAuthenticationError
-        from azure.identity import AuthenticationRequiredError, CredentialUnavailableError
-
-        name = type(self).__name__
-        if isinstance(error, errors.BrokerAuthError):
-            message = f"{str(error).removesuffix('.')}. {in_words(error.remedies, self._host())}".rstrip()
-        else:
-            message = f"An unexpected {type(error).__name__}: {redact(str(error), personal=False)}"
-        level, translated = logging.WARNING, ClientAuthenticationError(message=message)
-        if isinstance(error, errors.InteractionRequiredError):
-            translated = AuthenticationRequiredError(asked.scopes, message=message, claims=asked.claims or None)
-        elif isinstance(error, errors.BrokerAuthError) and not error.attempted and not self._insists_on_broker(error):
-            level, translated = logging.INFO, CredentialUnavailableError(message=message)
-            if isinstance(error, errors.BrokerNotReadyError):
-                # One warning says what is broken; a chain asks again and again.
-                level, self._unready_level = self._unready_level, logging.DEBUG
-        _LOGGER.log(level, "%s.%s failed: %s", name, method, redact(message, personal=not self._support_logging))
-        return translated
-
-    def _host(self) -> Host:
-        """Where remedies are read: a sign-in by command has to be the one that this credential asks for."""
-        told = {"--client-id": "client_id", "--tenant": "tenant_id", "--username": "login_hint"}
-        given = [(option, self._arguments[name]) for option, name in told.items() if self._arguments[name]]
-        if self._recorded and not self._arguments["login_hint"]:
-            given.append(("--username", self._recorded.username))
-        return replace(CREDENTIAL, sign_in=tuple(str(word) for option in given for word in option))
-
-    def _insists_on_broker(self, error: errors.BrokerAuthError) -> bool:
-        """Must a chain stop here, although nothing was attempted?"""
-        required = self._opened is not None and self._opened.settings.require_broker
-        return required and isinstance(error, errors.BrokerNotReadyError)
-
-    def _authentication_prompt(self) -> Prompt:
-        """The prompt of ``authenticate``: a window, unless Windows' default account is chosen beforehand. Where an
-        account was named (``login_hint``, a record), it is that one or an error."""
-        if self._disable_interactive_fallback:
-            return Prompt.NEVER
-        return Prompt.IF_NEEDED if self._use_default_account else Prompt.INSIST
-
-
-def _labels_of(record: AuthenticationRecord | None, tenant_id: str | None, authority: str | None) -> dict[str, str]:
-    """Where arguments came from that are not keywords of the same name."""
-    if record is not None:
-        names = ("client_id", "authority") if tenant_id else ("client_id", "authority", "tenant_id")
-        return dict.fromkeys(names, "the authentication_record")
-    return {} if authority else {"authority": "the environment variable AZURE_AUTHORITY_HOST"}
-
-
-def _checked(arguments: Mapping[str, object], labels: Mapping[str, str]) -> dict[str, object]:
-    """:raises TypeError, ValueError: one cannot be used."""
-    typed = keywords.of_settings(arguments, labels)
-    try:
-        settings.check(typed, labels)
-    except errors.InvalidInputError as error:
-        raise ValueError(str(error)) from error
-    return typed
 
 
 class BrokerCredential(CredentialBase):
@@ -311,8 +161,11 @@ class BrokerCredential(CredentialBase):
             to do.
         :raises ValueError: no scope, or an invalid one.
         """
+        if not (claims or tenant_id or kwargs) and (token := self._workings.again(scopes, enable_cae)):
+            return AccessToken(token.value, token.expires_on)
         options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
-        return access_token(self._get("get_token", checked_call(scopes, options, "get_token"), self._prompt))
+        token = self._workings.get("get_token", scopes, options)
+        return AccessToken(token.value, token.expires_on)
 
     def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """Request an access token for `scopes`. Called by Azure SDK clients.
@@ -324,8 +177,9 @@ class BrokerCredential(CredentialBase):
         :rtype: ~azure.core.credentials.AccessTokenInfo
         :raises: as :meth:`get_token`.
         """
-        asked_for = checked_call(scopes, options, "get_token_info")
-        return access_token_info(self._get("get_token_info", asked_for, self._prompt))
+        token = None if options else self._workings.again(scopes, enable_cae=False)
+        token = token or self._workings.get("get_token_info", scopes, options)
+        return AccessTokenInfo(token.value, token.expires_on, token_type=token.token_type, refresh_on=token.refresh_on)
 
     def authenticate(
         self,
@@ -353,15 +207,12 @@ class BrokerCredential(CredentialBase):
         :raises: as :meth:`get_token`.
         """
         options = {"claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae, "pop": pop}
-        prompt = self._authentication_prompt()
-        token = self._get("authenticate", checked_call(scopes, options), prompt, chosen_anew=True)
-        return authentication_record(token.account)
+        return self._workings.authenticate(scopes, options)
 
     def close(self) -> None:
         """End the broker's process. The credential cannot be used afterwards."""
-        self._closed = True
-        if self._in_use:
-            self._in_use.close()
+        if in_use := self._closed():
+            in_use.close()
 
     def __enter__(self: _CredentialT) -> _CredentialT:
         return self
@@ -373,15 +224,6 @@ class BrokerCredential(CredentialBase):
         traceback: TracebackType | None = None,
     ) -> None:
         self.close()
-
-    def _get(self, method: str, asked: Asked, prompt: Prompt, *, chosen_anew: bool = False) -> Token:
-        try:
-            tokens = self._tokens()
-            chosen = tokens.in_force()
-            token = tokens.get(self._request(chosen, asked, prompt), prompt, chosen=chosen)
-            return self._finished(method, token, chosen_anew=chosen_anew)
-        except Exception as error:
-            raise self._translated(method, error, asked) from error
 
 
 __all__ = ["BrokerCredential"]

@@ -41,7 +41,7 @@ def sign_in_without_az(options: SignInOptions) -> dict[str, Any]:
         claims=sign_in.claims_text(options.claims_challenge),
     )
     # Without a name the sign-in starts anew: with Windows' own account, not with the one last in use here.
-    with opened_tokens(chosen, store.read() if chosen.login_hint else Records()) as tokens:
+    with opened_tokens(chosen, store.read() if chosen.login_hint else Records(), shares=False) as tokens:
         token = tokens.get(request, options.prompt)
     sign_in.tell_who_answered(chosen, token.account)
     if token.source != "broker":

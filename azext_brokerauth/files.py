@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ _COMMON = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(o
 _COMMON |= getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _DIRECTORY |= getattr(os, "O_PATH", os.O_RDONLY)
+_PAUSE = 0.02
+"""Seconds between two looks at a lock."""
 _MOST_LINKS = 40
 """As in Linux (path_resolution(7))."""
 _LINK, _NO_FILE = "it is a symbolic link", "it is not a file"
@@ -159,6 +162,33 @@ class Directory:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(where, **at)
 
+    @property
+    def identity(self) -> str:
+        """What no other directory of this machine has, and no copy of this one."""
+        found = os.stat(self.path) if self._descriptor is None else os.fstat(self._descriptor)
+        return f"{found.st_dev:x}:{found.st_ino:x}"
+
+    def names(self) -> list[str]:
+        """The names of what is in it."""
+        # A descriptor that only names a place (O_PATH) cannot be listed.
+        return os.listdir(self.path if self._descriptor is None else f"/proc/self/fd/{self._descriptor}")
+
+    def date(self, name: str, epoch: float) -> None:
+        """Set when a file was last changed.
+
+        :param epoch: epoch seconds.
+        """
+        where, at = self._at(name)
+        os.utime(where, (epoch, epoch), **at)
+
+    def dated(self, name: str) -> float:
+        """When a file was last changed, in epoch seconds.
+
+        :raises FileNotFoundError: there is none.
+        """
+        where, at = self._at(name)
+        return os.stat(where, **at, follow_symlinks=False).st_mtime
+
     def _check(self, path: Path, found: os.stat_result) -> None:
         if self._owner is not None and _POSIX and found.st_uid != self._owner:
             whose = "root" if self._owner == 0 else f"user {self._owner}"
@@ -226,6 +256,26 @@ def read_beyond_links(path: Path, longest: int = LONGEST) -> bytes:
     if len(content) > longest:
         raise UnfitFileError(path, f"it is longer than {longest} bytes")
     return content
+
+
+def locked(stream: BinaryIO, patience: float) -> bool:
+    """Lock a file, until it is closed.
+
+    :param patience: seconds to wait for another process that has it locked.
+    :returns: whether it is locked.
+    """
+    # portalocker comes with az; no program that only reads needs it.
+    import portalocker
+
+    until = time.monotonic() + patience
+    while True:
+        try:
+            portalocker.lock(stream, portalocker.LOCK_EX | portalocker.LOCK_NB)
+            return True
+        except portalocker.LockException:
+            if time.monotonic() > until:
+                return False
+        time.sleep(_PAUSE)
 
 
 def _walk(path: Path, user: int, make: bool) -> int:

@@ -109,6 +109,35 @@ class TokenRequest:
         return not (self.pop or self.client_session)
 
 
+class Prompt(Enum):
+    """May a window be shown?"""
+
+    NEVER = "never"
+    IF_NEEDED = "if needed"
+    SELECT_ACCOUNT = "select account"
+    """Show the account picker, whatever could be had without it, with the account that was named, if any. Whoever is
+    picked is taken."""
+    INSIST = "insist"
+    """Show it likewise, and take nobody but the account that was named."""
+
+    @property
+    def shows_picker(self) -> bool:
+        """Is a window shown, whatever could be had without one?"""
+        return self in (Prompt.SELECT_ACCOUNT, Prompt.INSIST)
+
+
+@dataclass(frozen=True)
+class PromptWindow:
+    """How a prompt is shown.
+
+    :param handle: the parent window's handle; 0: the console's.
+    :param enable_msa_passthrough: let legacy first-party applications see personal accounts (MSAL's parameter).
+    """
+
+    handle: int = 0
+    enable_msa_passthrough: bool = False
+
+
 @dataclass(frozen=True)
 class Token:
     """An access token. It is a bearer token: issued to this device, and usable by whoever holds it.

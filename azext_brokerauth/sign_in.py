@@ -246,8 +246,11 @@ def tell_who_answered(chosen: Settings, account: Account) -> None:
 
 
 @contextmanager
-def opened_tokens(chosen: Settings, records: Records) -> Iterator[Tokens]:
-    """What gets tokens for one command, which tells a person at the terminal what they wait for."""
+def opened_tokens(chosen: Settings, records: Records, *, shares: bool = True) -> Iterator[Tokens]:
+    """What gets tokens for one command, which tells a person at the terminal what they wait for.
+
+    :keyword shares: take a token that another process got; not where somebody signs in.
+    """
     tell = countdown.for_terminal()
 
     def notify(text: str) -> None:
@@ -255,7 +258,7 @@ def opened_tokens(chosen: Settings, records: Records) -> Iterator[Tokens]:
             tell(None, 0)
         _LOGGER.warning(text)
 
-    tokens = Tokens(chosen, records=lambda: records, waiting=tell, notify=notify)
+    tokens = Tokens(chosen, records=lambda: records, waiting=tell, notify=notify, shares=shares)
     try:
         yield tokens
     finally:

@@ -60,8 +60,12 @@ class BrokerCredential(CredentialBase):
             to do.
         :raises ValueError: no scope, or an invalid one.
         """
+        if not (claims or tenant_id or kwargs) and (token := self._workings.again(scopes, enable_cae)):
+            return access_token(token)
         options = {**kwargs, "claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae}
-        return access_token(await self._get("get_token", checked_call(scopes, options, "get_token"), self._prompt))
+        return access_token(
+            await self._get("get_token", checked_call(scopes, options, "get_token"), self._workings.prompt)
+        )
 
     async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """Request an access token for `scopes`. Called by Azure SDK clients.
@@ -73,8 +77,10 @@ class BrokerCredential(CredentialBase):
         :rtype: ~azure.core.credentials.AccessTokenInfo
         :raises: as :meth:`get_token`.
         """
+        if not options and (token := self._workings.again(scopes, enable_cae=False)):
+            return access_token_info(token)
         asked_for = checked_call(scopes, options, "get_token_info")
-        return access_token_info(await self._get("get_token_info", asked_for, self._prompt))
+        return access_token_info(await self._get("get_token_info", asked_for, self._workings.prompt))
 
     async def authenticate(
         self,
@@ -102,15 +108,15 @@ class BrokerCredential(CredentialBase):
         :raises: as :meth:`get_token`.
         """
         options = {"claims": claims, "tenant_id": tenant_id, "enable_cae": enable_cae, "pop": pop}
-        prompt = self._authentication_prompt()
+        prompt = self._workings.authentication_prompt()
         token = await self._get("authenticate", checked_call(scopes, options), prompt, chosen_anew=True)
         return authentication_record(token.account)
 
     async def close(self) -> None:
         """End the broker's process. The credential cannot be used afterwards."""
-        self._closed = True
-        if self._in_use and self._in_use.tokens:
-            await _off_the_loop(self._in_use.end)
+        in_use = self._closed()
+        if in_use and in_use.tokens:
+            await _off_the_loop(in_use.end)
 
     async def __aenter__(self: _CredentialT) -> _CredentialT:
         return self
@@ -124,19 +130,21 @@ class BrokerCredential(CredentialBase):
         await self.close()
 
     async def _get(self, method: str, asked: Asked, prompt: Prompt, *, chosen_anew: bool = False) -> Token:
+        workings = self._workings
         try:
-            tokens = self._tokens()
+            tokens = workings.tokens()
             chosen = tokens.in_force()
-            future = tokens.begin(self._request(chosen, asked, prompt), prompt, chosen=chosen)
+            request = workings.request(chosen, asked, prompt)
+            future = tokens.begin(request, prompt, None, chosen, workings.question(asked))
             try:
                 token = future.result() if future.done() else await asyncio.wrap_future(future)
             except BaseException:  # CancelledError, Ctrl-C
                 tokens.abandon(future)
                 raise
-            return self._finished(method, token, chosen_anew=chosen_anew)
+            return workings.finished(method, token, chosen_anew=chosen_anew)
         except Exception as error:
             # The first error imports azure.identity, which would hold the loop up.
-            raise await _off_the_loop(functools.partial(self._translated, method, error, asked)) from error
+            raise await _off_the_loop(functools.partial(workings.translated, method, error, asked)) from error
 
 
 async def _off_the_loop(call: Callable[[], _ResultT]) -> _ResultT:

@@ -343,14 +343,15 @@ def _has_brokered(cache: Any) -> bool:
 def tokens_in_force() -> Tokens:
     """What gets tokens with the settings of the sign-in that runs, or else with those in force."""
     sign_in = SIGNING_IN.get()
-    return tokens_with(sign_in.settings if sign_in else settings.load())
+    return tokens_with(sign_in.settings if sign_in else settings.load(), shares=sign_in is None)
 
 
 @functools.cache
-def tokens_with(chosen: Settings) -> Tokens:
+def tokens_with(chosen: Settings, *, shares: bool) -> Tokens:
     """One broker process serves all of az's applications, of which it makes one for each tenant."""
     tell = countdown.for_terminal()
-    return Tokens(chosen, waiting=tell, falls_back=False)  # az's own MSAL falls back, so that az keeps the sign-in
+    # az's own MSAL falls back, so that az keeps the sign-in.
+    return Tokens(chosen, waiting=tell, shares=shares, falls_back=False)
 
 
 def _not_kept(error: errors.BrokerAuthError, why: str) -> errors.BrokerAuthError:

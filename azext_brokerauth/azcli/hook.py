@@ -36,6 +36,9 @@ _RELIED_ON: dict[tuple[str, str], tuple[str, ...]] = {
 """What of az must be there, with which parameters."""
 _OF_ITS_OWN = "enable_broker_on_wsl"
 """The option that an az which supports WSL itself would have (https://github.com/Azure/azure-cli/pull/31169)."""
+_WHATEVER = (Exception, SystemExit)
+"""What a damaged file of ours may raise, and az goes on. A person who interrupts ends the process all the same
+(:mod:`azext_brokerauth.terminal.signals`)."""
 
 
 class Hook:
@@ -70,7 +73,7 @@ class Hook:
                 from azure.cli.core import _profile
 
                 _profile._create_identity_instance = self._attaching(_profile._create_identity_instance)
-        except Exception as error:  # noqa: BLE001  (az must go on without us)
+        except _WHATEVER as error:
             self._step_aside(error)
 
     @property
@@ -88,16 +91,20 @@ class Hook:
                 self._why_not = _misfit()
                 if not self._why_not:
                     _install()
-            except Exception as error:  # noqa: BLE001  (az must go on without us)
+            except _WHATEVER as error:
                 self._step_aside(error)
         return self._why_not or ""
 
     def remove_tokens(self, cli_ctx: Any) -> None:
         """Take what earlier commands put into az's cache out of it, once, if the settings want none there."""
         why, self._why_no_tokens = self._why_no_tokens, ""
-        if why:
+        if not why:
+            return
+        try:
             from azext_brokerauth.azcli.seeded import remove_tokens
-
+        except _WHATEVER as error:
+            damage.tell(error)
+        else:
             remove_tokens(cli_ctx, why)
 
     def _attaching(self, create: Callable[..., Any]) -> Callable[..., Any]:
@@ -109,7 +116,7 @@ class Hook:
 
         return create_identity_instance
 
-    def _step_aside(self, error: Exception) -> None:
+    def _step_aside(self, error: BaseException) -> None:
         self._why_not = f"An unexpected error: {type(error).__name__}: {error}"
         damage.tell(error)
         _LOGGER.debug("az is left as it is", exc_info=True)

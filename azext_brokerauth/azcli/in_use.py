@@ -152,17 +152,18 @@ def _signed_in(cli_ctx: Any, records: Records, user: Mapping[str, Any]) -> Accou
         return None
     authority = urlsplit(cli_ctx.cloud.endpoints.active_directory).netloc
     account = records.find(user["name"], client_id=AZURE_CLI_CLIENT_ID, authority=authority)
-    return account if account and _is_brokered(cli_ctx, account) else None
+    return account if account and _is_brokered(cli_ctx, records, account) else None
 
 
-def _is_brokered(cli_ctx: Any, account: Account) -> bool:
+def _is_brokered(cli_ctx: Any, records: Records, account: Account) -> bool:
     """As :func:`azext_brokerauth.azcli.az_accounts.is_brokered`, without MSAL where az's cache can be read as it is:
     MSAL takes longer to be loaded than all the rest of these commands."""
     if not should_encrypt_token_cache(cli_ctx):
         try:
             stored = read_file(Path(cli_ctx.config.config_dir))
         except UnreadableCacheError:
-            pass
+            # Whose sign-in was lost with it, our own records know.
+            return account.home_account_id in records.signed_in_to_az
         else:
             found = [entry for entry in stored if entry.home_account_id == account.home_account_id]
             return any(e.source == BROKER for e in found) and not any(e.kind == "refresh token" for e in found)

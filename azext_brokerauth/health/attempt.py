@@ -45,7 +45,7 @@ def _open(settings: Settings, machine: Machine) -> tuple[Tokens, Prompt]:
     # Only --online pays for it.
     from azext_brokerauth.tokens import Prompt, Tokens
 
-    return Tokens(settings, machine=machine, records=Records), Prompt.NEVER
+    return Tokens(settings, machine=machine, records=Records, shares=False), Prompt.NEVER
 
 
 def attempt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -41,6 +42,16 @@ def key(name: str) -> bytes | None:
         return None if found is None else _read(found)
     except _RefusedError:
         return None
+
+
+def remove(name: str) -> None:
+    """Take the user's key of this name away, for all processes. Where there is none, or the kernel refuses, nothing."""
+    if not _KEYCTL:
+        return
+    with contextlib.suppress(_RefusedError):
+        number = _find(name)
+        if number is not None:
+            _call(_KEYCTL, _UNLINK, number, _USER)
 
 
 def _find(name: str) -> int | None:

@@ -77,8 +77,11 @@ class Setting:
 class Sources(Protocol):
     """Where settings were read, from which they can be had again."""
 
-    def again(self, before: Settings) -> Settings:
-        """The settings as they are now; ``before`` itself while nothing has changed.
+    def is_current(self) -> bool:
+        """Is there nothing new to be read?"""
+
+    def again(self) -> Settings:
+        """The settings as they are now.
 
         :raises BrokerAuthError: they cannot be used any more; what is wrong is named.
         """
@@ -126,7 +129,10 @@ class Settings:
     )
     seed_az_cache: bool = _setting(True, _boolean, "put tokens that az asked for into az's cache, as MSAL would")
     token_cache: str = _setting(
-        "az", _one_of("az", "memory"), "az: az keeps tokens in its file as usual; memory: tokens end with the process"
+        "az",
+        _one_of("az", "encrypted", "memory"),
+        "az: az keeps tokens in its file as usual; encrypted: later processes have the other tokens too, encrypted with"
+        " a key that only the kernel has; memory: tokens end with the process",
     )
     allow_exec: bool = _setting(
         True, _boolean, "let az be run with the broker for every command: by exec, and by the az that enable-az makes"
@@ -144,7 +150,11 @@ class Settings:
 
         :raises BrokerAuthError: the file cannot be used any more, or enforces something else than is set below it.
         """
-        return self.sources.again(self) if self.sources else self
+        return self if self.sources is None or self.is_current() else self.sources.again()
+
+    def is_current(self) -> bool:
+        """Is the policy file as it was when these settings were made from it?"""
+        return self.sources is None or self.sources.is_current()
 
     @property
     def target(self) -> Target:
@@ -159,9 +169,14 @@ class Settings:
     @property
     def why_not_seed(self) -> str:
         """Which setting wants no token in az's own cache, with its origin; empty where none does."""
-        if self.token_cache != "az":  # noqa: S105  (the name of a cache)
+        if self.token_cache == "memory":  # noqa: S105  (the name of a cache)
             return f"{self.origin('token_cache')} is {self.token_cache}"
         return "" if self.seed_az_cache else f"{self.origin('seed_az_cache')} is false"
+
+    @property
+    def shares_tokens(self) -> bool:
+        """May later processes have the tokens of this one?"""
+        return self.token_cache == "encrypted"  # noqa: S105  (the name of a cache)
 
     def origin(self, name: str) -> str:
         """Where a setting's value came from, such as "the environment variable AZURE_BROKERAUTH_FALLBACK"."""

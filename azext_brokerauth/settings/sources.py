@@ -189,9 +189,10 @@ class _Followed:
     below: tuple[_Given, ...]
     seen: policy.Sight
 
-    def again(self, before: Settings) -> Settings:
-        if self.seen.is_current():
-            return before
+    def is_current(self) -> bool:
+        return self.seen.is_current()
+
+    def again(self) -> Settings:
         return _under_policy(self.policy_file, self.policy_owner, self.below)
 
 

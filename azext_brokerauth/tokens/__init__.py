@@ -8,27 +8,27 @@ import os
 import sys
 import time
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from azext_brokerauth import clouds
 from azext_brokerauth.accounts import Records
 from azext_brokerauth.aside import aside
-from azext_brokerauth.broker.launch import SHORT_OF_RESOURCES
-from azext_brokerauth.broker.messages import Answer, AppOptions, Ask, Done, Failure, Reply, Step
-from azext_brokerauth.broker.pool import Broker, Window
-from azext_brokerauth.errors import AGAIN, BrokerAuthError, BrokerFailedError, BrokerNotReadyError, InvalidInputError
-from azext_brokerauth.errors.diagnostics import BROKER, ENTRA
-from azext_brokerauth.errors.lookup import from_trouble
-from azext_brokerauth.machine import Kind, Machine, detect
-from azext_brokerauth.models import NO_DATE, Account, Target, Token, TokenRequest, person
-from azext_brokerauth.redaction import redact
-from azext_brokerauth.settings import NO_FALLBACK, Settings, policy
+from azext_brokerauth.errors import BrokerAuthError, BrokerNotReadyError, ClosedError, InvalidInputError
+from azext_brokerauth.machine import Machine, detect
+from azext_brokerauth.models import Account, BrokerFlag, Prompt, PromptWindow, Target, Token, TokenRequest, person
+from azext_brokerauth.settings import Settings, policy
 from azext_brokerauth.speaker import SPEAKER, Logger
-from azext_brokerauth.terminal.countdown import Tell, WaitFor, counting_down
-from azext_brokerauth.tokens.acquisition import Limits, Prompt, acquire
 from azext_brokerauth.tokens.eligibility import eligibility, why_not_for
-from azext_brokerauth.tokens.flights import Flight, Flights, Ticket, key_of
+from azext_brokerauth.tokens.flights import Flight, Flights, Ticket, Window, key_of
+from azext_brokerauth.tokens.renewal import fresh_until, warn_of
+
+if TYPE_CHECKING:
+    from azext_brokerauth.broker.pool import Broker
+    from azext_brokerauth.terminal.countdown import Tell
+    from azext_brokerauth.tokens.asking import Asker
+    from azext_brokerauth.tokens.disk import TokenFiles
 
 __all__ = ["Prompt", "PromptWindow", "Tokens", "default_scope"]
 
@@ -38,18 +38,6 @@ _WARN = logging.getLogger(__name__).warning
 
 _LOOK = 0.2
 """How often, in seconds, one who waits lets Python run signal handlers."""
-
-
-@dataclass(frozen=True)
-class PromptWindow:
-    """How a prompt is shown.
-
-    :param handle: the parent window's handle; 0: the console's.
-    :param enable_msa_passthrough: let legacy first-party applications see personal accounts (MSAL's parameter).
-    """
-
-    handle: int = 0
-    enable_msa_passthrough: bool = False
 
 
 def default_scope(target: Target) -> str:
@@ -79,7 +67,9 @@ class Tokens:
         thread of its own; and None when that is over.
     :keyword notify: is given what a person must read meanwhile. Default: a warning in the log.
     :keyword falls_back: carry out the fallback that was chosen; False: the host does that itself.
-    :keyword broker: makes what asks the broker, and is given ``notify``.
+    :keyword broker: makes what asks the broker, and is given ``notify``. Default: one with processes.
+    :keyword shares: share tokens with other processes, where the settings allow it; False: have the broker asked.
+    :keyword shared: the tokens that processes share. Default: this user's.
     :keyword clock: gives epoch seconds.
     """
 
@@ -95,19 +85,35 @@ class Tokens:
         waiting: Tell | None = None,
         notify: Callable[[str], None] = _WARN,
         falls_back: bool = True,
-        broker: Callable[[Callable[[str], None]], Broker] = Broker,
+        broker: Callable[[Callable[[str], None]], Broker] | None = None,
+        shares: bool = True,
+        shared: TokenFiles | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self._machine = machine or detect()
         self._records = records
-        self._window = window or PromptWindow()
-        self._disable_instance_discovery = disable_instance_discovery
-        self._enable_pii_log = enable_pii_log
-        self._waiting = waiting
         self._notify = lambda text: SPEAKER.say(lambda: notify(text))
-        self._falls_back = falls_back
-        self._make_broker = broker
+
+        def make_asker() -> Asker:
+            # Most commands get a token that is there already, and pay for nothing of this.
+            from azext_brokerauth.tokens.asking import Asker
+
+            return Asker(
+                self.in_force,
+                self._notify,
+                broker=broker,
+                window=window or PromptWindow(),
+                disable_instance_discovery=disable_instance_discovery,
+                enable_pii_log=enable_pii_log,
+                waiting=waiting,
+                kind=self._machine.kind,
+                falls_back=falls_back,
+            )
+
+        self._make_asker = make_asker
+        self._shares = shares
+        self._shared = shared
         self._clock = clock
         self.start_afresh()
         _LIVE.add(self)
@@ -115,7 +121,19 @@ class Tokens:
     def start_afresh(self) -> None:
         """After a fork: replace locks, caches and the broker's processes, which belong to the parent."""
         self._flights = Flights(self._clock)
-        self._broker = self._make_broker(self._notify)
+        self._answers: dict[Hashable, tuple[Token, int]] = {}
+        self._made: dict[str, Asker | None] = {}
+
+    @property
+    def _asker(self) -> Asker:
+        """What asks the broker, made when it is needed: one, whatever threads meet here, and without a lock.
+
+        :raises ClosedError: :meth:`close` came first.
+        """
+        asker = self._made.get("asker") or self._made.setdefault("asker", self._make_asker())
+        if asker is None:
+            raise ClosedError("The broker was closed.")
+        return asker
 
     def in_force(self) -> Settings:
         """The settings, as the policy file now has them. Where they changed, tokens from before are forgotten.
@@ -126,11 +144,27 @@ class Tokens:
         if now is not self.settings:
             before, self.settings = self.settings, now
             if now != before:
-                self._flights.forget()
+                self._forget()
         return now
 
+    def again(self, question: Hashable) -> Token | None:
+        """The token that answered a question from memory before, while there is nothing else to find out: it is fresh,
+        no other token came meanwhile, and the policy file is as it was. None where :meth:`get` has to decide.
+
+        :param question: as for :meth:`get`.
+        """
+        answer = self._answers.get(question)
+        if answer is None or self._clock() >= answer[1] or not self.settings.is_current():
+            return None
+        return answer[0]
+
     def get(
-        self, request: TokenRequest, prompt: Prompt, timeout: float | None = None, chosen: Settings | None = None
+        self,
+        request: TokenRequest,
+        prompt: Prompt,
+        timeout: float | None = None,
+        chosen: Settings | None = None,
+        question: Hashable = None,
     ) -> Token:
         """A token that answers the request.
 
@@ -139,6 +173,7 @@ class Tokens:
 
         :param timeout: seconds for what needs no window; None: the setting ``silent_timeout``.
         :param chosen: what :meth:`in_force` gave just now, for the request to be made from; None: it is asked again.
+        :param question: what the request was made from, besides the settings; :meth:`again` answers it from then on.
         :raises BrokerOffError: not a machine for the broker; nothing was attempted.
         :raises BrokerNotReadyError: under WSL, and something the broker needs is missing; nothing was attempted.
         :raises InteractionRequiredError: only a prompt would help, and ``prompt`` is NEVER.
@@ -147,7 +182,7 @@ class Tokens:
         :raises BrokerFailedError: the broker crashed, or gave an answer that cannot be used.
         :raises ClosedError: after :meth:`close`.
         """
-        boarded = self._board(request, prompt, timeout, chosen)
+        boarded = self._board(request, prompt, timeout, chosen, question)
         if isinstance(boarded, Token):
             return boarded
         try:
@@ -157,13 +192,18 @@ class Tokens:
             raise
 
     def begin(
-        self, request: TokenRequest, prompt: Prompt, timeout: float | None = None, chosen: Settings | None = None
+        self,
+        request: TokenRequest,
+        prompt: Prompt,
+        timeout: float | None = None,
+        chosen: Settings | None = None,
+        question: Hashable = None,
     ) -> Ticket:
         """As :meth:`get`, without waiting. Whoever stops waiting tells :meth:`abandon`.
 
         :raises BrokerOffError, BrokerNotReadyError, ClosedError: as :meth:`get`; all other errors come with the ticket.
         """
-        boarded = self._board(request, prompt, timeout, chosen)
+        boarded = self._board(request, prompt, timeout, chosen, question)
         if isinstance(boarded, Flight):
             return boarded.ticket()
         ticket = Ticket()
@@ -183,26 +223,37 @@ class Tokens:
             window.end()
 
     def _board(
-        self, request: TokenRequest, prompt: Prompt, timeout: float | None, chosen: Settings | None
+        self,
+        request: TokenRequest,
+        prompt: Prompt,
+        timeout: float | None,
+        chosen: Settings | None,
+        question: Hashable,
     ) -> Token | Flight:
+        answers = self._answers
         settings = chosen or self.in_force()
-        options = self._options(settings)
+        flag = self._flag(settings)
         policy.check_request(settings, request)
-        if obstacle := why_not_for(request, options.flag):
+        if obstacle := why_not_for(request, flag):
             raise obstacle
         request = replace(request, whose=self._whose(settings, request, prompt))
 
         def start(flight: Flight) -> None:
             try:
                 # Not threading.Thread: its start() waits, with a lock that a signal handler's request would need.
-                _thread.start_new_thread(self._fly, (flight, request, settings, options, timeout))
+                _thread.start_new_thread(self._fly, (flight, request, settings, flag, timeout))
             except RuntimeError as error:  # the system gives no more threads
+                from azext_brokerauth.broker.launch import SHORT_OF_RESOURCES
+
                 unready = BrokerNotReadyError(f"No thread can be started: {error}.", remedies=SHORT_OF_RESOURCES)
                 self._land(flight, unready)
 
         boarded = self._flights.board(key_of(request), prompt, start)
         if isinstance(boarded, Token):
             policy.check_answer(settings, boarded)  # it may have come just before the policy did
+            if question is not None:
+                # Whoever forgets, or brings another token meanwhile, begins another dict.
+                answers[question] = boarded, fresh_until(boarded)
             _LOGGER.debug("from memory: a token for %s, valid until %d", " ".join(request.scopes), boarded.expires_on)
         return boarded
 
@@ -211,8 +262,14 @@ class Tokens:
 
         :raises: as :meth:`get`.
         """
+        self._forget()
+        self._files().forget()
+        chosen = self.in_force()
+        self._asker.sign_out(account, chosen, self._flag(chosen))
+
+    def _forget(self) -> None:
         self._flights.forget()
-        self._carry_out(Step.SIGN_OUT, TokenRequest((), account.target, whose=account))
+        self._answers = {}
 
     def known_to_broker(self, target: Target, timeout: float | None = None) -> tuple[str, ...]:
         """The user names of the accounts that the broker knows.
@@ -220,31 +277,30 @@ class Tokens:
         :param timeout: seconds; None: the setting ``silent_timeout``.
         :raises: as :meth:`get`.
         """
-        return self._carry_out(Step.ACCOUNTS, TokenRequest((), target), timeout).usernames
+        chosen = self.in_force()
+        return self._asker.known_to_broker(target, chosen, self._flag(chosen), timeout)
 
     def close(self) -> None:
         """End the broker's processes and forget all tokens. Requests under way fail."""
+        self._answers = {}
         self._flights.close()
+        asker = self._made.setdefault("asker", None)
+        if asker is None:
+            return
         # In a thread of its own: this one could be interrupted by a signal handler that asks for a token, while it
         # holds locks that the broker needs for the answer.
-        if closed := aside(self._broker.close):
+        if closed := aside(asker.close):
             while not closed.acquire(timeout=_LOOK):
                 continue
         elif not sys.is_finalizing():
-            self._broker.close()
+            asker.close()
 
-    def _options(self, chosen: Settings) -> AppOptions:
+    def _flag(self, chosen: Settings) -> BrokerFlag:
         """:raises BrokerOffError, BrokerNotReadyError: the broker is not used on this machine."""
         flag = eligibility(chosen, self._machine)
         if isinstance(flag, BrokerAuthError):
             raise flag
-        return AppOptions(
-            flag,
-            disable_instance_discovery=self._disable_instance_discovery,
-            enable_msa_passthrough=self._window.enable_msa_passthrough,
-            enable_pii_log=self._enable_pii_log,
-            keyring=chosen.keyring,
-        )
+        return flag
 
     def _whose(self, chosen: Settings, request: TokenRequest, prompt: Prompt) -> Account | str:
         """The account to ask for, if its record is known, or its user name, if one was named."""
@@ -259,94 +315,52 @@ class Tokens:
         return account if account and policy.allows(chosen, account.target) else username
 
     def _fly(
-        self, flight: Flight, request: TokenRequest, chosen: Settings, options: AppOptions, timeout: float | None
+        self, flight: Flight, request: TokenRequest, chosen: Settings, flag: BrokerFlag, timeout: float | None
     ) -> None:
-        def perform(step: Step, *, timeout: float, select_account: bool = False) -> Token:
-            ask = Ask(step, request, options, select_account, self._window.handle)
-            if step is Step.PROMPT or step.is_fallback:
-                return self._token_in(self._prompt(flight, ask, timeout), ask)
-            return self._token_in(self._ask(ask, timeout), ask)
-
-        limits = Limits(timeout or chosen.silent_timeout, chosen.prompt_timeout)
-        chosen_fallback = chosen.fallback if self._falls_back else NO_FALLBACK
         outcome: Token | BaseException
         try:
-            outcome = acquire(request, flight.prompt, chosen_fallback, limits, perform, self._notify)
+            outcome = self._fetch(flight, request, chosen, flag, timeout)
         except BaseException as error:  # noqa: BLE001  (everybody who waits is told)
             outcome = error
         self._land(flight, outcome)
 
+    def _fetch(
+        self, flight: Flight, request: TokenRequest, chosen: Settings, flag: BrokerFlag, timeout: float | None
+    ) -> Token:
+        """A token that another process got, or else the broker's, for the other processes too."""
+
+        def ask(before_prompt: Callable[[], None] = lambda: None) -> Token:
+            def show(window: Window) -> bool:
+                return self._flights.show(flight, window)
+
+            return self._asker.token(request, flight.prompt, chosen, flag, timeout, show, before_prompt)
+
+        if "token_cache" in chosen.enforced and not chosen.shares_tokens:
+            self._files().forget()  # what was kept before the policy came
+        if not self._shares or not chosen.shares_tokens or flight.prompt.shows_picker:
+            return ask()
+        return self._files().fetch(flight.key, ask, self._is_allowed, timeout or chosen.silent_timeout)
+
+    def _is_allowed(self, token: Token) -> bool:
+        try:
+            policy.check_answer(self.in_force(), token)
+        except BrokerAuthError as error:  # the broker's answer will tell it to whoever asks
+            _LOGGER.debug("a token of another process is not used: %s", error)
+            return False
+        return True
+
+    def _files(self) -> TokenFiles:
+        # Where no token outlives its process, nobody pays for it.
+        from azext_brokerauth.tokens.disk import TokenFiles, cache_directory
+
+        return self._shared or TokenFiles(cache_directory(os.environ), clock=self._clock)
+
     def _land(self, flight: Flight, outcome: Token | BaseException) -> None:
         landed = self._flights.land(flight, outcome)
+        self._answers = {}
         flight.settle(landed.outcome)
         if landed.failure is not None:
-            _LOGGER.warning(
-                "The token could not be renewed. The old one is still valid and is used: %s",
-                redact(str(landed.failure)),
-            )
-
-    def _ask(self, ask: Ask, timeout: float) -> Reply:
-        waited = WaitFor.WINDOWS if self._machine.kind is Kind.WSL2 else WaitFor.BROKER
-        with counting_down(self._waiting, waited, timeout):
-            return _timed(ask, timeout, lambda: self._broker.ask(ask, timeout))
-
-    def _prompt(self, flight: Flight, ask: Ask, timeout: float) -> Reply:
-        def started(window: Window) -> None:
-            if not self._flights.show(flight, window):
-                window.end()
-
-        waited = WaitFor.WINDOW_IN_WINDOWS if self._machine.kind is Kind.WSL2 else WaitFor.WINDOW
-        waited = {Step.BROWSER: WaitFor.BROWSER, Step.DEVICE_CODE: WaitFor.DEVICE_CODE}.get(ask.step, waited)
-        with counting_down(self._waiting, waited, timeout):
-            return _timed(ask, timeout, lambda: self._broker.prompt(ask, timeout, started))
-
-    def _token_in(self, reply: Reply, ask: Ask) -> Token:
-        if isinstance(reply, Failure):
-            speaker = ENTRA if ask.step.is_fallback else BROKER
-            target = ask.request.target
-            named = self.settings.named(target, ask.request.username)
-            raise from_trouble(reply.trouble, reply.text, reply.correlation_id, target, speaker, named)
-        if not isinstance(reply, Answer) or not 0 <= reply.token.expires_on < NO_DATE:
-            raise BrokerFailedError("The broker's answer has no token that can be used.", remedies=AGAIN)
-        policy.check_answer(self.in_force(), reply.token)  # the policy may have come meanwhile
-        return reply.token
-
-    def _carry_out(self, step: Step, request: TokenRequest, timeout: float | None = None) -> Done:
-        chosen = self.in_force()
-        reply = self._ask(Ask(step, request, self._options(chosen)), timeout or chosen.silent_timeout)
-        if isinstance(reply, Failure):
-            raise from_trouble(reply.trouble, reply.text, reply.correlation_id, request.target, BROKER)
-        if not isinstance(reply, Done):
-            raise BrokerFailedError("The broker answered another question than the one that was asked.", remedies=AGAIN)
-        return reply
-
-
-_STEPS = {
-    Step.SILENT: "Asking the broker for a token of the account, without a window",
-    Step.DEFAULT: "Asking the broker for a token of the account that Windows is signed in with, without a window",
-    Step.PROMPT: "Asking the broker to show its sign-in window",
-    Step.BROWSER: "Signing in with a browser",
-    Step.DEVICE_CODE: "Signing in with a device code",
-    Step.SIGN_OUT: "Asking the broker to sign the account out",
-    Step.ACCOUNTS: "Asking the broker which accounts it knows",
-}
-"""What ``--verbose`` tells of each step."""
-
-
-def _timed(ask: Ask, timeout: float, call: Callable[[], Reply]) -> Reply:
-    """Carry out one step, and log what came of it and how long it took."""
-    began, outcome = time.monotonic(), "gave nothing"
-    _LOGGER.info("%s (%g s at most)", _STEPS[ask.step], timeout)
-    try:
-        reply = call()
-        outcome = f"answered {type(reply).__name__}"
-        if isinstance(reply, Failure):
-            outcome += f" ({reply.trouble.value}, correlation ID {reply.correlation_id or 'unknown'})"
-        return reply
-    finally:
-        milliseconds = (time.monotonic() - began) * 1000
-        scopes = " ".join(("for", *ask.request.scopes)) if ask.request.scopes else "for no scope"
-        _LOGGER.info("The %s step %s: %s after %d ms", ask.step.value, scopes, outcome, milliseconds)
+            warn_of(landed.failure)
 
 
 _LIVE: weakref.WeakSet[Tokens] = weakref.WeakSet()

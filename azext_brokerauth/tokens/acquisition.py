@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
 
 from azext_brokerauth.broker.messages import Step
@@ -16,28 +15,12 @@ from azext_brokerauth.errors import (
     SignInRefusedError,
     WrongAccountError,
 )
-from azext_brokerauth.models import Token, TokenRequest, filled, own, person
+from azext_brokerauth.models import Prompt, Token, TokenRequest, filled, own, person
+from azext_brokerauth.redaction import redact
 from azext_brokerauth.speaker import Logger
 from azext_brokerauth.tokens import fallback
 
 _LOGGER = Logger(__name__)
-
-
-class Prompt(Enum):
-    """May a window be shown?"""
-
-    NEVER = "never"
-    IF_NEEDED = "if needed"
-    SELECT_ACCOUNT = "select account"
-    """Show the account picker, whatever could be had without it, with the account that was named, if any. Whoever is
-    picked is taken."""
-    INSIST = "insist"
-    """Show it likewise, and take nobody but the account that was named."""
-
-    @property
-    def shows_picker(self) -> bool:
-        """Is a window shown, whatever could be had without one?"""
-        return self in (Prompt.SELECT_ACCOUNT, Prompt.INSIST)
 
 
 @dataclass(frozen=True)
@@ -86,7 +69,7 @@ def acquire(
             except InteractionRequiredError as error:
                 if prompt is Prompt.NEVER:
                     raise
-                _LOGGER.info("A window is needed: %s", error.message)
+                _LOGGER.info("A window is needed: %s", redact(error.message))
         return check(_by_prompt(perform, limits.prompt, picker=picker), request)
     except BrokerAuthError as error:
         if prompt is Prompt.NEVER:

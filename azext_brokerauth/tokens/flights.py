@@ -13,16 +13,22 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
-from azext_brokerauth.broker.pool import Window
 from azext_brokerauth.errors import ClosedError
-from azext_brokerauth.models import Token, TokenRequest, code
-from azext_brokerauth.tokens.acquisition import Prompt
+from azext_brokerauth.models import Prompt, Token, TokenRequest, code
 from azext_brokerauth.tokens.renewal import RETRY, Age, age
 
 _LISTEN = 0.2
 """How often, in seconds, a waiter wakes to let Python run signal handlers. Python runs them between two of its own
 steps, so that a signal which comes just before the wait begins would otherwise be noticed only when that ends."""
+
+
+class Window(Protocol):
+    """A prompt that is open."""
+
+    def end(self) -> None:
+        """Take it away."""
 
 
 @dataclass(eq=False)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from enum import Enum
 
 from azext_brokerauth.models import Token
+from azext_brokerauth.redaction import redact
+from azext_brokerauth.speaker import Logger
+
+_LOGGER = Logger(__name__)
 
 ADVISORY = 600
 """Seconds before expiry from which one caller renews the token while the others go on with it."""
@@ -35,5 +39,15 @@ def age(token: Token, now: float) -> Age:
         return Age.EXPIRED
     if left <= MANDATORY:
         return Age.MANDATORY
-    asked_for = token.refresh_on is not None and now >= token.refresh_on
-    return Age.ADVISORY if asked_for or left <= ADVISORY else Age.FRESH
+    return Age.FRESH if now < fresh_until(token) else Age.ADVISORY
+
+
+def fresh_until(token: Token) -> int:
+    """Epoch seconds until which nothing is to be done about a token."""
+    latest = token.expires_on - ADVISORY
+    return latest if token.refresh_on is None else min(latest, token.refresh_on)
+
+
+def warn_of(failure: BaseException) -> None:
+    """Say why a token is not renewed that is still good."""
+    _LOGGER.warning("The token could not be renewed. The old one is still valid and is used: %s", redact(str(failure)))

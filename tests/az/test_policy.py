@@ -79,6 +79,7 @@ def test_what_a_policy_of_memory_only_takes_from_plain_az_the_launcher_gives_bac
     assert not cached(there, "AccessToken")
 
 
+@pytest.mark.any_runtime
 def test_an_enforced_account_holds_for_the_one_that_answers(new_terminal: Start) -> None:
     there = new_terminal(Scenario(picks=GRACE.username))
     there.tell("brokerauth", "login", "--username", GRACE.username)  # before there was a policy
@@ -181,7 +182,13 @@ EVERY_COMMAND_OF_OURS = (
 
 @pytest.mark.any_runtime
 @pytest.mark.parametrize("extended", ["1", "0"])
-@pytest.mark.parametrize("words", EVERY_COMMAND_OF_OURS, ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(words, marks=[pytest.mark.full] if number > 1 else [], id=" ".join(words))
+        for number, words in enumerate(EVERY_COMMAND_OF_OURS)
+    ],
+)
 def test_tokens_in_azs_cache_from_before_a_policy_are_found_and_removed_by_our_next_command(
     new_terminal: Start, words: tuple[str, ...], extended: str
 ) -> None:

@@ -14,6 +14,8 @@ from testbed.scenarios import SCENARIOS
 from tests.az.session import Terminal
 from tests.waiting import wait_until
 
+FULL = pytest.mark.full
+
 SLOW = replace(SCENARIOS["slow"], delay=12)
 """Long enough for a whole command of az beside it."""
 VAULT = ("--resource", "https://vault.azure.net")
@@ -36,7 +38,14 @@ def in_azs_cache(there: Terminal) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize("sign_out", [("brokerauth", "logout", "--yes"), ("logout",), ("account", "clear")])
+@pytest.mark.parametrize(
+    "sign_out",
+    [
+        ("brokerauth", "logout", "--yes"),
+        pytest.param(("logout",), marks=FULL),
+        pytest.param(("account", "clear"), marks=FULL),
+    ],
+)
 def test_a_renewal_that_ends_after_the_sign_out_brings_nobody_back(
     signed_in: Terminal, sign_out: tuple[str, ...]
 ) -> None:
@@ -76,7 +85,7 @@ def test_another_persons_token_is_kept_though_somebody_signs_out_meanwhile(signe
 
 
 @pytest.mark.any_runtime
-@pytest.mark.parametrize("sign_out", [("brokerauth", "logout", "--yes"), ("logout",)])
+@pytest.mark.parametrize("sign_out", [("brokerauth", "logout", "--yes"), pytest.param(("logout",), marks=FULL)])
 def test_a_sign_in_during_which_the_person_signs_out_is_none(signed_in: Terminal, sign_out: tuple[str, ...]) -> None:
     """The sign-in has its token, and az looks for the subscriptions of each tenant."""
     there = signed_in

@@ -88,6 +88,69 @@ def a_token_is_given_again(make: Make) -> object:
         return len({credential.get_token(VAULT).token, credential.get_token_info(VAULT).token})
 
 
+@contextlib.contextmanager
+def _without_logs() -> Iterator[None]:
+    """As in most programs: with a log at INFO, each call has a line to write."""
+    logger = logging.getLogger("azext_brokerauth")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@observation
+def a_token_in_memory_costs_few_steps(make: Make) -> object:
+    """How many functions of ours a call runs, once the same was asked twice."""
+    files: list[str] = []
+
+    def note(frame: Any, event: str, argument: object) -> None:
+        if event == "call" and "azext_brokerauth" in frame.f_code.co_filename:
+            files.append(frame.f_code.co_name)
+
+    with _without_logs(), make() as credential:
+        for _ in range(2):
+            credential.get_token(VAULT)
+        sys.setprofile(note)
+        threading.setprofile(note)
+        try:
+            credential.get_token(VAULT)
+        finally:
+            sys.setprofile(None)
+            threading.setprofile(None)
+    return len(files) < 15
+
+
+@observation
+def a_short_way_to_the_same_answers(make: Make) -> object:
+    """What a call gives, once the same was answered from memory before."""
+    with _without_logs():
+        credential = make()
+        tokens = [credential.get_token(VAULT).token for _ in range(3)]
+        challenged = credential.get_token(VAULT, claims=STEP_UP).token
+        after = [credential.get_token(VAULT).token for _ in range(3)]
+        capable = [claims_of(credential.get_token(VAULT, enable_cae=True).token).get("xms_cc") for _ in range(3)]
+        plain = claims_of(credential.get_token_info(VAULT).token).get("xms_cc")
+        credential.close()
+    return len(set(tokens)), set(after) == {challenged}, capable, plain
+
+
+@observation
+def arguments_of_a_wrong_type_are_refused(make: Make) -> object:
+    """However often the right ones were given before."""
+    told = []
+    with _without_logs(), make() as credential:
+        for _ in range(3):
+            credential.get_token(VAULT, enable_cae=True)
+        for wrong in (lambda: credential.get_token(VAULT, enable_cae=1), lambda: credential.get_token([VAULT])):
+            try:
+                told.append(type(wrong()).__name__)
+            except (TypeError, ValueError) as error:
+                told.append(str(error)[:14])
+    return told
+
+
 @observation
 def unknown_options_are_ignored(make: Make) -> object:
     with make() as credential:

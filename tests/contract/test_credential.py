@@ -28,6 +28,9 @@ HEALTHY: dict[str, Any] = {
     "get_token_info_tells_the_tokens_type": ["AccessTokenInfo", "Bearer", None],
     "the_token_is_of_the_device": DEVICE_ID,
     "a_token_is_given_again": 1,
+    "a_token_in_memory_costs_few_steps": True,
+    "a_short_way_to_the_same_answers": [1, True, [["CP1"]] * 3, None],
+    "arguments_of_a_wrong_type_are_refused": ["enable_cae mus", "each of scopes"],
     "unknown_options_are_ignored": "AccessTokenInfo",
     "a_scope_is_needed": raised("ValueError", "at least one scope"),
     "a_scope_is_needed_for_info_too": raised("ValueError", "at least one scope"),
@@ -61,6 +64,7 @@ HEALTHY: dict[str, Any] = {
     "success_is_told_at_info_and_who_it_was_at_debug": ["INFO", "get_token succeeded"],
 }
 DIFFERENCES = {
+    "arguments_of_a_wrong_type_are_refused",
     "get_token_info_tells_the_tokens_type",
     "a_scope_has_no_strange_characters",
     "an_unknown_keyword_is_refused_by_name",
@@ -93,7 +97,7 @@ def test_on_a_healthy_machine(healthy: dict[str, Observed], kind: str, name: str
 
 def test_authenticate_takes_no_other_account_than_the_one_that_was_named(runtime: str) -> None:
     grace = "grace@contoso.com"
-    refused = f"BrokerCredential: The broker answered for {grace}; ada@contoso.com was"
+    refused = f"The broker answered for {grace}; ada@contoso.com was"
     expected = {
         "authenticate_takes_whoever_is_picked": [grace, grace],
         "authenticate_takes_nobody_but_the_login_hint": ["ada@contoso.com", refused, "ada@contoso.com"],

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import stat
 import subprocess
@@ -31,7 +32,7 @@ BROKEN = {
     "native-linux": (("machine",), (), "Sign in with: az login"),
     "docker-on-wsl": (("machine",), (), "Sign in under WSL 2 itself"),
     "wsl1": (("machine",), (), "wsl.exe --set-version Debian 2"),
-    "custom-kernel": (("machine",), (), "from %UserProfile%\\.wslconfig"),
+    "custom-kernel": (("machine",), (), "In Windows, remove the line that begins with kernel="),
     "old-wsl": (("wsl-version",), (), "wsl.exe --update"),
     "no-interop": (("interop",), (), "sed -i '/^\\[interop\\]/"),
     "no-keyring": ((), (), ""),
@@ -165,23 +166,27 @@ def test_no_remedy_leads_back_to_what_it_is_for(start: Start) -> None:
     there = start("default")
     for harm, (make, env, shown) in HARM.items():
         there.run(["sh", "-c", make]).check_returncode()
-        assert follow(there, ("login",), env), harm
-        assert follow(there, ("check-health",), env), harm
         if shown != "":
             rows = json.loads(there.brokerauth("list-settings", **env).stdout)
             assert shown in [row["name"] for row in rows if row["problem"]], harm
+        assert follow(there, ("login",), env), harm
+        assert follow(there, ("check-health",), env), harm
+
+
+OWN = r"config (?:un)?set \S+|[a-z-]+"
+"""A command of ours that can be followed as it is written."""
 
 
 def follow(there: Session, path: tuple[str, ...], env: dict[str, str]) -> bool:
     """Does a command fail? Then do what it says to do first, where that is a command of ours, until one goes well, or
     says what is to be done elsewhere. None may be met twice."""
-    done = there.brokerauth(path[-1], **env)
+    done = there.brokerauth(*shlex.split(path[-1]), **env)
     if done.returncode == 0:
         return False
-    leads = re.findall(r"(?<!then )[Rr]un: brokerauth ([a-z-]+)", done.stderr)
+    leads = re.findall(rf"(?<!then )[Rr]un: brokerauth ({OWN})", done.stderr)
     if path[-1] == "check-health":
         firsts = [check["remedies"][0]["command"] for check in json.loads(done.stdout)["checks"] if check["remedies"]]
-        leads += [first.split()[1] for first in firsts if first.startswith("brokerauth ")]
+        leads += re.findall(rf"^brokerauth ({OWN})", "\n".join(firsts), re.MULTILINE)
     for lead in leads:
         assert lead not in path, f"{' -> '.join(path)} -> {lead}: {done.stderr}"
         if lead != "repair":  # which says what it would do

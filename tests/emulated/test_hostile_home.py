@@ -85,7 +85,7 @@ def test_a_planted_name_gives_no_order_to_the_terminal(there: Session, ours: Pat
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_remedy_with_an_odd_name_can_be_pasted_into_a_shell(there: Session, ours: Path, host: str) -> None:
     plant(ours, ADA.username)
-    for name in ("o'brien@contoso.com", "$(touch owned)@contoso.com", "ada@contoso.com; touch owned"):
+    for name in ("o'brien@contoso.com", "$(touch owned)@contoso.com", "eve@contoso.com; touch owned"):
         said = run(there, host, "show").returncode, run(there, host, "get-access-token", "--username", name).stderr
         command = said[1].rpartition("un: ")[2].strip()
         assert shlex.split(command) == [*host.split(), "login", "--username", name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -39,6 +40,12 @@ for place in places:
         continue
     if key in content or key.hex().encode() in content:
         print(place)
+"""
+NEW_SESSION = """
+import ctypes, json, os, platform, sys
+keyctl, join_session_keyring = {"x86_64": 250, "aarch64": 219}[platform.machine()], 1
+assert ctypes.CDLL(None).syscall(keyctl, join_session_keyring, None) > 0
+os.execve(sys.argv[2], sys.argv[2:], json.loads(sys.argv[1]))
 """
 TWO_TOKENS = """
 import sys
@@ -124,6 +131,16 @@ def test_a_job_of_cron_has_it_too(there: Session, home: dict[str, str]) -> None:
     for words in (["login"], ["login", "--username", GRACE.username], NEW_TOKEN):
         done = there.run([*bare, BROKERAUTH, *words])
         assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.any_runtime
+def test_each_session_of_ssh_and_su_has_the_same(there: Session, home: dict[str, str]) -> None:
+    """Each with a session keyring of its own, in which nobody possesses the user's keys, and no desktop's variables."""
+    bare = {"HOME": home["HOME"], "REQUESTS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt", "PATH": os.defpath}
+    for words in (["login"], ["login", "--username", GRACE.username], [*NEW_TOKEN, "--username", GRACE.username]):
+        done = there.run([sys.executable, "-c", NEW_SESSION, json.dumps(bare), BROKERAUTH, *words])
+        assert (done.returncode, done.stderr) == (0, "")
+        end(there)  # the next one starts a keeper of its own, with the key of the first
 
 
 @pytest.mark.any_runtime

@@ -316,7 +316,7 @@ def test_claims_that_are_no_challenge_are_named(default: Session) -> None:
     assert len(said) == 10
     for line in said:
         assert line.startswith("ValueError claims")
-        assert "the JSON text of an object with something in it" in line
+        assert "it is not a JSON object, or it is empty" in line
     assert len(default.calls()) == 3  # ping, getAccounts, and the first token's
 
 

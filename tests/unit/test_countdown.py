@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import pty
+import select
 import struct
 import termios
 from collections.abc import Iterator
@@ -32,8 +33,11 @@ class Terminal:
         fcntl.ioctl(self.end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
     def shown(self) -> str:
-        """What was written since, once there is something."""
-        return os.read(self.end, 65536).decode()
+        """What was written since, once there is something: a terminal may hand it on in pieces."""
+        said = os.read(self.end, 65536)
+        while select.select([self.end], [], [], 0.05)[0]:
+            said += os.read(self.end, 65536)
+        return said.decode()
 
 
 @pytest.fixture

@@ -225,7 +225,7 @@ def test_a_used_one_can_be_copied_and_pickled(make: Callable[..., Any], copied: 
     assert other.of_a_subclass == ["anything"]
     with pytest.raises(CredentialUnavailableError, match="WSL"):
         other.get_token(VAULT)
-    assert other._opened is not one._opened
+    assert other._workings._opened is not one._workings._opened
     other.close()
     with pytest.raises(CredentialUnavailableError):
         one.get_token(VAULT)

@@ -105,7 +105,7 @@ def test_a_value_is_what_was_meant(environ, name, raw, value):
         ("tenant_id", "a" * 255, "use a tenant ID or a domain name"),
         ("silent_timeout", "86400", "use a number of seconds above 0"),
         ("fallback", "telephone", "use one of none, browser, device-code"),
-        ("token_cache", "disk", "use az or memory"),
+        ("token_cache", "disk", "use one of az, encrypted, memory"),
         ("keyring", "none", "use one of auto, session, private"),
     ],
 )

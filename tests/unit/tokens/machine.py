@@ -80,4 +80,5 @@ def tokens_of(broker: Broker, kind: Kind = Kind.WSL2, **settings: object) -> Tok
         machine=Machine(kind, "the test says so"),
         broker=lambda notify: broker,
         clock=lambda: broker.now,
+        shares=False,
     )

@@ -51,6 +51,7 @@ def tokens_of(broker: Broker, records: Records | None = None, **settings: object
         records=lambda: records or Records(),
         broker=lambda notify: broker,  # type: ignore[arg-type,return-value]
         clock=lambda: broker.now,
+        shares=False,
     )
 
 
@@ -329,7 +330,7 @@ def test_the_name_that_is_set_is_asked_for_where_nobody_is_named(broker: Broker)
 
 def made(broker: Broker, settings: Settings | None = None, **options: object) -> Tokens:
     machine = Machine(Kind.WSL2, "the test says so")
-    return Tokens(settings or Settings(), machine=machine, broker=lambda notify: broker, **options)  # type: ignore[arg-type,return-value]
+    return Tokens(settings or Settings(), machine=machine, broker=lambda notify: broker, shares=False, **options)  # type: ignore[arg-type,return-value]
 
 
 def test_what_the_caller_chose_reaches_the_broker(broker: Broker) -> None:

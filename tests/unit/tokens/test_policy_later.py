@@ -70,6 +70,7 @@ def tokens(broker: Broker, policy_file: Path, tmp_path: Path) -> Tokens:
         machine=Machine(Kind.WSL2, "the test says so"),
         broker=lambda notify: broker,
         clock=lambda: float(NOW),
+        shares=False,
     )
 
 
@@ -222,3 +223,16 @@ def test_whatever_answers_the_picker_the_enforced_account_holds_and_is_asked_for
         get(tokens, Prompt.IF_NEEDED)  # Windows' own account is somebody else: the person is asked, as without a policy
     assert [ask.step for ask in broker.asks] == [Step.DEFAULT, Step.PROMPT]
     assert {ask.request.username for ask in broker.asks} == {ADA.username}
+
+
+def test_a_question_answered_before_is_not_answered_again_once_a_policy_came(
+    tokens: Tokens, broker: Broker, policy_file: Path
+) -> None:
+    wanted = TokenRequest(SCOPES, tokens.settings.target)
+    for _ in range(2):
+        tokens.get(wanted, Prompt.NEVER, question="question")
+    assert tokens.again("question") is not None
+    enforce(policy_file, tenant_id=OTHER)
+    assert tokens.again("question") is None
+    policy_file.write_text("damaged")
+    assert tokens.again("question") is None

@@ -121,6 +121,51 @@ def test_the_issuers_time_to_renew_is_kept(tokens: Tokens, broker: Broker) -> No
     assert get(tokens) == "token 2"
 
 
+QUESTION = ("whose", "what")
+
+
+def ask_again(tokens: Tokens) -> str | None:
+    """What a caller is given who has asked the same before."""
+    token = tokens.again(QUESTION) or tokens.get(SCOPE, Prompt.IF_NEEDED, question=QUESTION)
+    return token.value
+
+
+def test_a_question_that_memory_answered_is_answered_again(tokens: Tokens, broker: Broker) -> None:
+    assert tokens.again(QUESTION) is None
+    assert ask_again(tokens) == ask_again(tokens) == "token 1"
+    assert tokens.again(QUESTION) is not None
+    assert tokens.again("another") is None
+
+
+@pytest.mark.parametrize("later", [3000, 3001, 3300, 3600])
+def test_a_question_is_answered_again_only_while_nothing_is_to_be_done(
+    tokens: Tokens, broker: Broker, later: int
+) -> None:
+    ask_again(tokens), ask_again(tokens)
+    broker.now += later - 1
+    assert (tokens.again(QUESTION) is None) == (later > 3000)
+    broker.now += 1
+    assert tokens.again(QUESTION) is None
+
+
+def test_a_question_is_not_answered_with_a_token_from_before_a_challenge(tokens: Tokens, broker: Broker) -> None:
+    ask_again(tokens), ask_again(tokens)
+    assert get(tokens, CHALLENGE) == "token 2"
+    assert tokens.again(QUESTION) is None
+    assert ask_again(tokens) == "token 2"
+
+
+def test_a_question_is_not_answered_with_what_came_before_a_sign_out(tokens: Tokens, broker: Broker) -> None:
+    ask_again(tokens), ask_again(tokens)
+    broker.replies = [Failure(Trouble.NETWORK, "")]
+    with pytest.raises(errors.BrokerAuthError):
+        tokens.sign_out(ADA)
+    assert tokens.again(QUESTION) is None
+    assert ask_again(tokens) == ask_again(tokens) != "token 1"
+    tokens.close()
+    assert tokens.again(QUESTION) is None
+
+
 def test_claims_are_never_answered_from_our_memory_and_what_they_bring_is_used_from_then_on(
     tokens: Tokens, broker: Broker
 ) -> None:
