@@ -130,7 +130,9 @@ class Tokens:
 
         :raises ClosedError: :meth:`close` came first.
         """
-        asker = self._made.get("asker") or self._made.setdefault("asker", self._make_asker())
+        if "asker" not in self._made:
+            self._made.setdefault("asker", self._make_asker())
+        asker = self._made["asker"]
         if asker is None:
             raise ClosedError("The broker was closed.")
         return asker
@@ -350,10 +352,12 @@ class Tokens:
         return True
 
     def _files(self) -> TokenFiles:
-        # Where no token outlives its process, nobody pays for it.
-        from azext_brokerauth.tokens.disk import TokenFiles, cache_directory
+        if self._shared is None:
+            # Where no token outlives its process, nobody pays for it.
+            from azext_brokerauth.tokens.disk import TokenFiles, cache_directory
 
-        return self._shared or TokenFiles(cache_directory(os.environ), clock=self._clock)
+            self._shared = TokenFiles(cache_directory(os.environ), clock=self._clock)
+        return self._shared
 
     def _land(self, flight: Flight, outcome: Token | BaseException) -> None:
         landed = self._flights.land(flight, outcome)
