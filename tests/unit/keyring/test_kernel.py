@@ -1,6 +1,5 @@
 """Keys that only the kernel keeps. In a sandbox without them there is none, and nothing below depends on one."""
 
-import ctypes
 import os
 import platform
 import secrets
@@ -17,21 +16,13 @@ PRINT_KEY = "import sys; from azext_brokerauth.keyring import kernel; print(kern
 REFUSING = str(Path(__file__).parents[2] / "emulated/refusing.py")
 
 
-def forget(name):
-    keyctl = ctypes.c_long({"x86_64": 250, "aarch64": 219}.get(platform.machine(), -1))
-    search, unlink, user = ctypes.c_long(10), ctypes.c_long(9), ctypes.c_long(-4)
-    libc = ctypes.CDLL(None)
-    if (found := libc.syscall(keyctl, search, user, b"user", name.encode(), ctypes.c_long(0))) > 0:
-        libc.syscall(keyctl, unlink, ctypes.c_long(found), user)
-
-
 @pytest.fixture
 def name():
     """One for this test alone, whose keys are gone afterwards: a user may have but few."""
     mine = f"brokerauth:test-{secrets.token_hex(8)}"
     yield mine
     for each in (mine, f"{mine}-other"):
-        forget(each)
+        kernel.remove(each)
 
 
 def printed(*before, name):
@@ -57,7 +48,18 @@ def test_all_processes_get_the_key_that_the_first_one_made(name):
         assert said == [str(kernel.key(name))] * 4
         for end in pipe:
             os.close(end)
-        forget(name)
+        kernel.remove(name)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has them")
+def test_one_that_was_taken_away_is_gone_for_all_processes(name):
+    before = kernel.key(name)
+    assert printed(name=name) == f"{before}\n"
+    kernel.remove(name)
+    after = printed(name=name)
+    assert (after == f"{before}\n") == (before is None)
+    assert after == f"{kernel.key(name)}\n"
+    kernel.remove(f"{name}-other")  # there is none
 
 
 def test_a_key_is_long_enough_and_another_name_has_another(name):
