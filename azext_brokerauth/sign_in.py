@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
@@ -197,6 +196,8 @@ def recorded(records: Records, username: str | None, hint: str = "") -> Account:
 
 def _meant(records: Records, username: str) -> Remedies:
     """Whom a name that nobody has was probably to be: a part of theirs, or with a typing error."""
+    import difflib  # no command that goes well needs it
+
     names = {_before_at(account.username): account.username for account in records.accounts}
     close = difflib.get_close_matches(_before_at(username), names, 1, 0.7)
     return filled(person("Did you mean {account}?"), account=names[close[0]]) if close else ()
