@@ -243,6 +243,21 @@ class Directory:
             raise UnfitFileError(self.path, "the directory above it belongs to another user", is_others=True)
 
 
+def ours(above: str, *, make: bool = False) -> Directory:
+    """The directory ``brokerauth``, which is this user's alone.
+
+    Nothing is made or read in the home directory of another user, which sudo may leave to root.
+
+    :param above: what it is in; ``~`` stands for the home directory.
+    :keyword make: make it where there is none.
+    :raises OSError: there is none, or it is not this user's alone.
+    """
+    home, path = os.path.expanduser("~"), Path(os.path.expanduser(above))
+    if path.is_relative_to(home):
+        Directory(Path(home), owner=this_user()).close()
+    return Directory(path, owner=this_user(), make=make, beneath="brokerauth", alone=True)
+
+
 def read_beyond_links(path: Path, longest: int = LONGEST) -> bytes:
     """The content of a file that its user may keep elsewhere, with a link to it, without waiting for anybody.
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from azext_brokerauth.files import Directory, this_user
+from azext_brokerauth import files
 
 
-def opened(*, make: bool = False) -> Directory:
-    """The directory, open. Nothing is made or read in the home directory of another user, which sudo may leave to root.
+def opened(*, make: bool = False) -> files.Directory:
+    """The directory, open: one for all processes of this user, whichever variables those of cron or ssh lack.
 
     :keyword make: make it where there is none.
     :raises OSError: there is none, or it is not this user's alone.
     """
-    try:
-        home = Path("~").expanduser()
-    except RuntimeError as error:
-        raise FileNotFoundError(str(error)) from None
-    Directory(home, owner=this_user()).close()
-    return Directory(home / ".local/state", owner=this_user(), make=make, beneath="brokerauth", alone=True)
+    return files.ours("~/.local/state", make=make)

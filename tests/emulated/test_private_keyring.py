@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -109,6 +110,9 @@ def test_two_accounts_need_no_keyring_and_nothing_of_it_is_left(there: Session, 
     mine = there.run(["find", "/dev/shm", "-name", "brokerauth-*", "-printf", "%m %U\n"]).stdout  # noqa: S108
     assert set(mine.splitlines()) == {f"700 {os.getuid() if os.getuid() == 0 else 0}"}
     assert there.python(LOOK_FOR_KEY, **home).stdout == ""
+    limits = [Path(f"/proc/{pid}/limits").read_text() for pid in keepers(there, "")]
+    assert limits
+    assert all(re.search(r"Max core file size +0 +0 ", told) for told in limits)  # whose memory holds the password
     gone(there)
     assert there.run(["find", "/dev/shm", "-name", "brokerauth-*"]).stdout == ""  # noqa: S108
     assert there.claims("--username", ADA.username, **home)["oid"] == ADA.home.object_id
@@ -220,7 +224,53 @@ def test_where_the_kernel_keeps_no_keys_nothing_is_kept_and_a_sign_in_says_so(
 def test_root_makes_nothing_in_somebodys_home(there: Session, made: Path, home: dict[str, str], tmp_path: Path) -> None:
     os.chown(made, 1234, 1234)
     there.tell("login", **home | {"AZURE_CONFIG_DIR": str(tmp_path / "config")})
-    assert [path.name for path in made.iterdir() if path.name != ".cache"] == []
+    assert list(made.iterdir()) == []
+
+
+SOMEBODY_ELSE = 65534
+"""Nobody's, whom every Linux knows by name, as a message bus wants it."""
+OPEN_TO_ALL = """
+mkdir /run/two
+mount -t tmpfs -o mode=755 tmpfs /run/two
+for above in {closed}; do
+    mkdir -p /run/two/upper$above /run/two/work$above
+    layers=lowerdir=$above,upperdir=/run/two/upper$above,workdir=/run/two/work$above
+    mount -t overlay -o $layers,userxattr overlay $above
+    chmod 755 $above
+done
+chmod 666 /run/testbed/windows.sock
+mkdir /run/two/home
+chown {owner}:{owner} /run/two/home
+"""
+
+
+@pytest.mark.full
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_two_users_at_once_in_one_home_share_nothing(runtime: str, tmp_path: Path) -> None:
+    programs = {Path(sys.base_prefix), Path(sys.prefix), Path(__file__)}
+    ways = {above for program in programs for above in program.resolve().parents if above.parent == Path("/")}
+    closed = " ".join(str(way) for way in ways if not way.stat().st_mode & 0o001)
+    with session(NO_KEYRING, runtime, tmp_path / "machine") as there:
+        opened = there.run(["sh", "-ec", OPEN_TO_ALL.format(closed=closed, owner=SOMEBODY_ELSE)])
+        assert opened.returncode == 0, opened.stderr
+        bare = ["env", "-i", "HOME=/run/two/home", "REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt"]
+        owner = ["setpriv", f"--reuid={SOMEBODY_ELSE}", f"--regid={SOMEBODY_ELSE}", "--clear-groups", *bare]
+        root = [*bare, f"AZURE_CONFIG_DIR={tmp_path}/roots"]
+        for words in (["login"], NEW_TOKEN, NEW_TOKEN):
+            pipe = subprocess.PIPE
+            both = [
+                there.machine.popen([*user, BROKERAUTH, *words], {}, stdin=pipe, stdout=pipe, stderr=pipe)
+                for user in (owner, root)
+            ]
+            ends = [(each.communicate()[1], each.returncode) for each in both]
+            assert [(printed, code) for printed, code in ends] == [("", 0), ("", 0)]
+        wait_until(lambda: len(keepers(there)) == 1)  # root's is in memory, and ends with the command
+        refused = there.run([*bare, BROKERAUTH, "login"])
+        assert "/run/two/home/.azure/brokerauth cannot be used: the directory above it belongs to another user" in (
+            refused.stderr
+        )
+        found = there.run(["find", "/run/two/home", "-not", "-user", str(SOMEBODY_ELSE)])
+        assert (found.returncode, found.stdout) == (0, "")
 
 
 @pytest.mark.any_runtime
