@@ -137,6 +137,8 @@ def _is_for_a_person(cli: Any, arguments: Sequence[str]) -> bool:
 class PlainCommandsLoader(CLICommandsLoader):  # type: ignore[misc]
     """The commands at the top level of ``brokerauth``."""
 
+    command_table: dict[str, Any]
+
     def load_command_table(self, args: list[str]) -> Any:
         """Register the commands, as knack asks for it."""
         _help.load("brokerauth", group="")
@@ -147,6 +149,9 @@ class PlainCommandsLoader(CLICommandsLoader):  # type: ignore[misc]
         with CommandGroup(self, "config", "azext_brokerauth.configuration#{}") as group:
             for name, function in _ONLY_WITHOUT_AZ.items():
                 group.command(name, function)
+        name = args[0] if args else ""
+        if name in self.command_table and not self.cli_ctx.data["completer_active"]:
+            self.command_table = {name: self.command_table[name]}  # knack makes a parser of each
         return super().load_command_table(args)
 
     def load_arguments(self, command: str) -> None:
@@ -200,10 +205,10 @@ def az_commands_loader() -> type:
                 settle()
                 end_on_signals()
                 show_steps()
-                from azext_brokerauth.azcli import in_use, signin
+                from azext_brokerauth.azcli import in_use
 
                 in_use.tell_commands(self.cli_ctx)
-                signin.notice_sign_out(self.cli_ctx)
+                in_use.notice_sign_out(self.cli_ctx)
                 if args[1:2] not in (["check-health"], ["repair"]):  # which tell of them
                     HOOK.remove_tokens(self.cli_ctx)
             return self.command_table

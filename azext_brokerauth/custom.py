@@ -176,8 +176,6 @@ def confirmed(question: str) -> bool:
 
     :raises InvalidInputError: there is no terminal to ask at.
     """
-    from knack.prompting import NoTTYException, prompt_y_n
-
     try:
         with contextlib.redirect_stdout(sys.stderr):
             return bool(prompt_y_n(question))

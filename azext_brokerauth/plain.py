@@ -6,7 +6,6 @@ import configparser
 import contextlib
 import os
 import sys
-import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
@@ -43,6 +42,8 @@ def run(arguments: list[str]) -> int:
         cli = PlainCLI()
     except (configparser.Error, UnicodeDecodeError, OSError) as error:
         if arguments and arguments[0] in _WITHOUT_CONFIGURATION:
+            import tempfile
+
             with tempfile.TemporaryDirectory() as empty:
                 return int(PlainCLI(empty, "NOTHING_OF").invoke(arguments))
         # knack reads az's settings files, whose name the error has, before it can handle any error.

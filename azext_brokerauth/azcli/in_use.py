@@ -96,6 +96,32 @@ def note_last_used(cli_ctx: Any, records: Records) -> Records:
     return records.with_last_used(account, current["id"]) if current and account else records
 
 
+def notice_sign_out(cli_ctx: Any) -> None:
+    """Forget whom we signed in to az and ``az logout`` or ``az account clear`` has signed out since.
+
+    We are not loaded there, so the next command of ours looks. Whatever goes wrong, that command goes on.
+    """
+    try:
+        store = sign_in.account_store()
+        records = store.read()
+        signed_in = [a for a in records.accounts if a.home_account_id in records.signed_in_to_az]
+        if not signed_in:
+            return
+        names = {
+            s["user"]["name"] for s in _profile.Profile(cli_ctx=cli_ctx).load_cached_subscriptions(all_clouds=True)
+        }
+        for account in signed_in:
+            # The name is the cheap answer. Another account may have taken all its subscriptions over, so az's token
+            # cache has the last word.
+            if account.username in names or presence.is_in_cache(cli_ctx, account):
+                continue
+            with store.change() as change:
+                change.after = change.before.without(account)
+            _LOGGER.warning("%s has been signed out of az, and so is signed out here too.", account.username)
+    except Exception:
+        _LOGGER.debug("could not look whether az was signed out", exc_info=True)
+
+
 def _switch(cli_ctx: Any, records: Records, account: Account) -> Mapping[str, Any]:
     """Make az use the subscription that it used last as this person, or else the first that it has of them.
 

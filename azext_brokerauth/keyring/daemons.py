@@ -165,7 +165,7 @@ class Daemons:
 
     def _check(self, name: str) -> None:
         """:raises DaemonError: it has ended."""
-        for each in {name, BUS}:
+        for each in dict.fromkeys((name, BUS)):
             if (status := self.running[each].poll()) is not None:
                 told = f"signal {-status}" if status < 0 else f"exit code {status}"
                 raise DaemonError(f"{each} ended ({told})")

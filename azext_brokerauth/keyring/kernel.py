@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import errno
 import os
-import secrets
 import sys
 
 LENGTH = 32
@@ -79,7 +78,7 @@ def _read(number: int) -> bytes | None:
 
 def _make(name: str) -> None:
     """Make it here and move it, which the kernel refuses where another process was first: two never overwrite."""
-    made = _call(_ADD_KEY, b"user", name.encode(), secrets.token_bytes(LENGTH), LENGTH, _PROCESS)
+    made = _call(_ADD_KEY, b"user", name.encode(), os.urandom(LENGTH), LENGTH, _PROCESS)
     try:
         _call(_KEYCTL, _SETPERM, made, _POSSESSOR_ALL_USER_VIEW)
         _call(_KEYCTL, _MOVE, made, _PROCESS, _USER, _EXCLUSIVE)
