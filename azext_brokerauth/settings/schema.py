@@ -129,10 +129,10 @@ class Settings:
     )
     seed_az_cache: bool = _setting(True, _boolean, "put tokens that az asked for into az's cache, as MSAL would")
     token_cache: str = _setting(
-        "az",
-        _one_of("az", "encrypted", "memory"),
-        "az: az keeps tokens in its file as usual; encrypted: later processes have the other tokens too, encrypted with"
-        " a key that only the kernel has; memory: tokens end with the process",
+        "encrypted",
+        _one_of("encrypted", "az", "memory"),
+        "encrypted: later processes have tokens too, encrypted with a key that only the kernel has; az: only those that"
+        " az keeps in its own file, as it does with encrypted too; memory: tokens end with the process",
     )
     allow_exec: bool = _setting(
         True, _boolean, "let az be run with the broker for every command: by exec, and by the az that enable-az makes"

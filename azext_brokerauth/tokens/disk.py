@@ -8,38 +8,41 @@ kept ends with the key, which no file holds and no shutdown of WSL outlives.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from azext_brokerauth import files
 from azext_brokerauth.errors import BrokerAuthError
 from azext_brokerauth.keyring import kernel
-from azext_brokerauth.models import NO_DATE, Account, Token, TokenRequest
+from azext_brokerauth.models import NO_DATE, SHARED_TENANTS, Account, Token, TokenRequest
 from azext_brokerauth.redaction import know
+from azext_brokerauth.speaker import Logger
+from azext_brokerauth.spelling import GUID
 from azext_brokerauth.tokens.renewal import fresh_until, warn_of
 
+_LOGGER = Logger(__name__)
+
 _VERSION = 1
-_DIRECTORY = "brokerauth"
 _NONCE = 12
 """Bytes; random for each file (NIST SP 800-38D, 8.2.2)."""
 _LOCKS = 64
 """Files to lock. Two tokens that share one wait for each other, which costs time and nothing else."""
-_LONGEST_NAME = 64
+_NAME_LENGTH = 64
+_HOME_ACCOUNT_ID = re.compile(rf"{GUID}\.(?P<tenant>{GUID})")
 _PATIENCE = 3
 """The part of a request's time that it waits for another process which gets the same token is one in this many."""
 
 
-def cache_directory(environ: Mapping[str, str]) -> Path:
+def cache_directory(environ: Mapping[str, str]) -> str:
     """Where programs keep what they can do without (https://specifications.freedesktop.org/basedir-spec)."""
     chosen = environ.get("XDG_CACHE_HOME", "")
-    return Path(chosen) if os.path.isabs(chosen) else Path(os.path.expanduser("~")) / ".cache"
+    return chosen if os.path.isabs(chosen) else "~/.cache"
 
 
 class TokenFiles:
@@ -53,7 +56,7 @@ class TokenFiles:
 
     def __init__(
         self,
-        above: Path,
+        above: str,
         *,
         key: Callable[[str], bytes | None] = kernel.key,
         remove_key: Callable[[str], None] = kernel.remove,
@@ -100,13 +103,13 @@ class TokenFiles:
             return ask(lambda: None)
         found = self.get(wanted)
         if found and self._clock() < fresh_until(found) and is_allowed(found):
-            return found
+            return _told(found, wanted)
         with self.turn(wanted, timeout / _PATIENCE) as turn:
             found = self.get(wanted)
             if found and not is_allowed(found):
                 found = None
             if found and self._clock() < fresh_until(found):
-                return found
+                return _told(found, wanted)
             try:
                 token = ask(turn.end)
             except BrokerAuthError as error:
@@ -115,8 +118,10 @@ class TokenFiles:
                 warn_of(error)
                 return found
             if token.source == "broker":
-                for whose in {wanted.whose, token.account.home_account_id}:
-                    self.put(replace(wanted, whose=whose), token)
+                for whose in dict.fromkeys((wanted.whose, token.account.home_account_id)):
+                    asked = replace(wanted, whose=whose)
+                    if _tenant(asked) in (token.tenant, wanted.target.tenant):
+                        self.put(asked, token)
             return token
 
     def put(self, wanted: TokenRequest, token: Token) -> None:
@@ -164,7 +169,7 @@ class TokenFiles:
             yield _Opened(directory, key)
 
     def _directory(self, make: bool = False) -> files.Directory:
-        return files.Directory(self._above, owner=files.this_user(), make=make, beneath=_DIRECTORY, alone=True)
+        return files.ours(self._above, make=make)
 
     def _tidy(self, directory: files.Directory) -> None:
         """Remove what is over, once in a process."""
@@ -172,8 +177,14 @@ class TokenFiles:
             return
         self._has_tidied = True
         for name in directory.names():
-            if len(name) == _LONGEST_NAME and directory.dated(name) < self._clock():
+            if len(name) == _NAME_LENGTH and directory.dated(name) < self._clock():
                 directory.remove(name)
+
+
+def _told(token: Token, wanted: TokenRequest) -> Token:
+    scopes = " ".join(wanted.scopes)
+    _LOGGER.debug("from an earlier process: a token for %s, valid until %d", scopes, token.expires_on)
+    return token
 
 
 @dataclass(frozen=True)
@@ -204,13 +215,25 @@ class Turn:
 def _subject(wanted: TokenRequest) -> bytes:
     """All that decides about the answer, which each file is bound to: none can be put in another's place."""
     target = wanted.target
-    fields = [_VERSION, target.client_id, target.authority, target.tenant, wanted.scopes, wanted.whose]
+    fields = [_VERSION, target.client_id, target.authority, _tenant(wanted), wanted.scopes, wanted.whose]
     return json.dumps([*fields, wanted.enable_cae]).encode()
+
+
+def _tenant(wanted: TokenRequest) -> str:
+    """The tenant that answers: without one, that of the account, so that who names it shares a token."""
+    tenant, home = wanted.target.tenant, _HOME_ACCOUNT_ID.fullmatch(str(wanted.whose))
+    return home["tenant"] if home and tenant in SHARED_TENANTS else tenant
 
 
 def _name(key: bytes, subject: bytes) -> str:
     """A file's name, which tells nothing to those without the key, and which no other key has."""
-    return hashlib.blake2b(subject, key=key, digest_size=_LONGEST_NAME // 2, person=b"brokerauth name").hexdigest()
+    # Comes with msal, as the cipher does, with which it shares what is slow to load; hashlib would load OpenSSL again.
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.hmac import HMAC
+
+    digest = HMAC(key, SHA256())
+    digest.update(subject)
+    return digest.finalize().hex()
 
 
 def _encrypted(content: bytes, key: bytes, subject: bytes) -> bytes:

@@ -117,7 +117,8 @@ def test_az_follows_its_own_account_and_what_is_chosen_in_az_is_in_use_outside_t
 
 @pytest.mark.any_runtime
 def test_debug_leaves_stdout_alone_and_holds_no_secret(signed_in: Session) -> None:
-    done = signed_in.az("brokerauth", "get-access-token", "--debug")
+    vault = ("--resource", "https://debug.vault.azure.net")
+    done = signed_in.az("brokerauth", "get-access-token", *vault, "--debug")
     assert "started the broker's process" in done.stderr
     assert claims_of(json.loads(done.stdout)["accessToken"])["oid"] == ADA.home.object_id
 

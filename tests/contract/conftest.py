@@ -34,7 +34,11 @@ class Observed:
 
 
 def observe(machine: Machine, kinds: Sequence[str], names: Sequence[str], **env: str) -> dict[str, Observed]:
-    """By kind. Whatever they see, no secret may be in anything they say, and no user name in anything said aloud."""
+    """By kind. Whatever they see, no secret may be in anything they say, and no user name in anything said aloud.
+
+    Each asks the broker, whatever an earlier one was given.
+    """
+    env = {"AZURE_BROKERAUTH_TOKEN_CACHE": "memory", **env}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     observations = [sys.executable, "-m", "tests.contract.observations"]
     programs = {kind: machine.popen([*observations, kind, *names], env, REPOSITORY, **pipes) for kind in kinds}

@@ -62,7 +62,7 @@ def token(there: Session, *words: str, **env: str) -> tuple[str, bool]:
 
 
 def kept(home: Path) -> list[Path]:
-    return [file for file in (home / ".cache/brokerauth").iterdir() if file.suffix != ".lock"]
+    return [file for file in (home / ".cache/brokerauth").iterdir() if file.suffix not in (".lock", ".json")]
 
 
 def test_a_later_process_has_the_token_and_loads_nothing_that_asks_the_broker(there: Session) -> None:
@@ -71,9 +71,16 @@ def test_a_later_process_has_the_token_and_loads_nothing_that_asks_the_broker(th
     assert token(there) == (first, False)
     told = there.python(LOADED)
     assert (told.returncode, told.stdout.strip()) == (0, "[]"), told.stderr
-    # A program asks for the tenant of its own settings, and so not for the same.
-    assert there.python(PROGRAM).stdout.split()[0] == ADA.username
+    # A program asks for no tenant by name, and has the same token.
     assert there.python(PROGRAM).stdout.split() == [ADA.username, "[]"]
+
+
+def test_the_authority_is_asked_about_itself_once_for_all_processes(there: Session) -> None:
+    before = there.calls("entra")
+    for vault in ("a", "b", "c"):
+        done = there.brokerauth("get-access-token", "--resource", f"https://{vault}.vault.azure.net", "--debug")
+        assert (done.returncode, ASKED in done.stderr) == (0, True)
+    assert len(there.calls("entra")) - len(before) <= 1, there.calls("entra")
 
 
 def test_of_twenty_processes_at_once_one_asks(there: Session) -> None:

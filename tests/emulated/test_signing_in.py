@@ -391,10 +391,13 @@ def test_query_and_tsv_leave_the_bare_value_for_scripts(signed_in: Session) -> N
 
 
 def test_debug_tells_what_happens_on_stderr_and_leaves_stdout_alone(signed_in: Session) -> None:
-    done = signed_in.brokerauth("get-access-token", "--debug")
-    assert set(json.loads(done.stdout)) == TOKEN_KEYS
-    assert "started the broker's process" in done.stderr
-    assert "msal" in done.stderr
+    words = ("get-access-token", "--resource", "https://debug.vault.azure.net", "--debug")
+    first, again = signed_in.brokerauth(*words), signed_in.brokerauth(*words)
+    assert set(json.loads(first.stdout)) == TOKEN_KEYS
+    assert "started the broker's process" in first.stderr
+    assert "msal" in first.stderr
+    assert again.stdout == first.stdout
+    assert "from an earlier process: a token for https://debug.vault.azure.net/.default" in again.stderr
 
 
 def test_only_show_errors_is_silent_but_for_errors(signed_in: Session) -> None:

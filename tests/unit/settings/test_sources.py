@@ -40,7 +40,7 @@ def test_the_defaults_turn_the_broker_on_under_wsl_only_and_nothing_else_on(envi
         "keyring": "auto",
         "extend_az": True,
         "seed_az_cache": True,
-        "token_cache": "az",
+        "token_cache": "encrypted",
         "allow_exec": True,
         "silent_timeout": 30.0,
         "prompt_timeout": 300.0,
@@ -105,7 +105,7 @@ def test_a_value_is_what_was_meant(environ, name, raw, value):
         ("tenant_id", "a" * 255, "use a tenant ID or a domain name"),
         ("silent_timeout", "86400", "use a number of seconds above 0"),
         ("fallback", "telephone", "use one of none, browser, device-code"),
-        ("token_cache", "disk", "use one of az, encrypted, memory"),
+        ("token_cache", "disk", "use one of encrypted, az, memory"),
         ("keyring", "none", "use one of auto, session, private"),
     ],
 )

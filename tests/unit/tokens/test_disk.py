@@ -54,7 +54,7 @@ def kernel() -> Kernel:
 
 def process(directory: Path, kernel: Kernel, now: float = NOW) -> TokenFiles:
     """The tokens as one more process sees them."""
-    return TokenFiles(directory, key=kernel.key, remove_key=kernel.remove, clock=lambda: now)
+    return TokenFiles(str(directory), key=kernel.key, remove_key=kernel.remove, clock=lambda: now)
 
 
 def token(value: str = "token 1", lives: float = 3600, **fields: object) -> Token:
@@ -157,7 +157,7 @@ def test_a_sign_out_holds_for_what_another_process_is_about_to_keep(tmp_path: Pa
     first = process(tmp_path, kernel)
     first.put(WANTED, token())
     key = kernel.key("had before")
-    slow = TokenFiles(tmp_path, key=lambda name: key, remove_key=kernel.remove)
+    slow = TokenFiles(str(tmp_path), key=lambda name: key, remove_key=kernel.remove)
     slow.fetch(WANTED, signs_out_meanwhile, lambda _: True, 30)
     assert process(tmp_path, kernel).get(WANTED) is None
 
@@ -169,7 +169,7 @@ def test_without_the_key_there_is_nothing_and_the_broker_is_asked(tmp_path: Path
         kernel.keys.clear()
         later = process(tmp_path, kernel)
     else:
-        later = TokenFiles(tmp_path, key=lambda name: None, remove_key=kernel.remove)
+        later = TokenFiles(str(tmp_path), key=lambda name: None, remove_key=kernel.remove)
     assert later.get(WANTED) is None
     assert later.fetch(WANTED, lambda _: token("token 2"), lambda _: True, 30).value == "token 2"
     assert (later.get(WANTED) is not None) == (lost == "removed")
@@ -304,6 +304,34 @@ def test_who_did_not_name_anybody_and_who_names_the_one_who_answered_share_it(tm
     assert process(tmp_path, kernel).get(nobody) == process(tmp_path, kernel).get(WANTED) == token()
 
 
+HOME = "c0000000-0000-4000-8000-000000000001"
+AT_HOME = replace(WANTED, whose=f"a0000000-0000-4000-8000-0000000000a1.{HOME}")
+
+
+def test_who_names_the_accounts_own_tenant_and_who_names_none_share_it(tmp_path: Path, kernel: Kernel) -> None:
+    unnamed = replace(AT_HOME, target=replace(TARGET, tenant="organizations"))
+    named = replace(AT_HOME, target=replace(TARGET, tenant=HOME))
+    process(tmp_path, kernel).fetch(unnamed, lambda _: token(tenant=HOME), lambda _: True, 30)
+    assert process(tmp_path, kernel).get(named) == token(tenant=HOME)
+    elsewhere = replace(AT_HOME, target=replace(TARGET, tenant="c0000000-0000-4000-8000-000000000002"))
+    assert process(tmp_path, kernel).get(elsewhere) is None
+
+
+def test_a_token_of_another_tenant_than_the_accounts_own_does_not_stand_for_it(tmp_path: Path, kernel: Kernel) -> None:
+    unnamed = replace(AT_HOME, target=replace(TARGET, tenant="organizations"))
+    process(tmp_path, kernel).fetch(unnamed, lambda _: token(tenant="another"), lambda _: True, 30)
+    assert process(tmp_path, kernel).get(replace(AT_HOME, target=replace(TARGET, tenant=HOME))) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be in somebody else's home")
+def test_root_makes_nothing_in_somebodys_home(tmp_path: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    os.chown(tmp_path, 1234, 1234)
+    files = TokenFiles(cache_directory({}), key=kernel.key, remove_key=kernel.remove)
+    assert files.fetch(WANTED, lambda _: token(), lambda _: True, 30) == token()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_fallbacks_token_is_not_kept(tmp_path: Path, kernel: Kernel) -> None:
     process(tmp_path, kernel).fetch(WANTED, lambda _: token(source="browser"), lambda _: True, 30)
     assert process(tmp_path, kernel).get(WANTED) is None
@@ -321,4 +349,4 @@ def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path, kernel: Kernel) 
     [({"XDG_CACHE_HOME": "/somewhere"}, "/somewhere"), ({"XDG_CACHE_HOME": "relative"}, "~/.cache"), ({}, "~/.cache")],
 )
 def test_they_are_where_programs_keep_such_things(environ: dict[str, str], expected: str) -> None:
-    assert str(cache_directory(environ)) == os.path.expanduser(expected)
+    assert cache_directory(environ) == expected
