@@ -14,6 +14,7 @@ from typing import Any
 import msal
 
 from azext_brokerauth.broker import pages
+from azext_brokerauth.broker.authorities import Authorities
 from azext_brokerauth.broker.messages import Answer, AppOptions, Ask, Done, Failure, Step
 from azext_brokerauth.errors.network import network_reason, network_trouble
 from azext_brokerauth.errors.troubles import Trouble
@@ -53,14 +54,22 @@ def build(target: Target, options: AppOptions, *, enable_cae: bool = False) -> m
     except RuntimeError as error:
         raise NoTokenError(Trouble.NO_BROKER, str(error)) from error
     flags = {flag.value: flag is options.flag for flag in BrokerFlag}
-    application = _application(target, options, enable_cae, **flags, enable_pii_log=options.enable_pii_log)
+    application = _application(
+        target,
+        options,
+        enable_cae,
+        **flags,
+        enable_pii_log=options.enable_pii_log,
+        # The broker goes nowhere by what is remembered; a sign-in without it would.
+        http_client=Authorities(HTTP_TIMEOUT),
+    )
     # az reads the same attribute (azure.cli.core.auth.identity); MSAL has no public one.
     if getattr(application, "_enable_broker", False) is not True:
         raise NoTokenError(Trouble.NOT_THE_BROKER, "MSAL turned its broker off for this authority or platform.")
     return application
 
 
-def _application(target: Target, options: AppOptions, enable_cae: bool, **flags: bool) -> msal.PublicClientApplication:
+def _application(target: Target, options: AppOptions, enable_cae: bool, **more: Any) -> msal.PublicClientApplication:
     try:
         return msal.PublicClientApplication(
             target.client_id,
@@ -72,7 +81,7 @@ def _application(target: Target, options: AppOptions, enable_cae: bool, **flags:
             if options.disable_instance_discovery or target.authority in msal.authority.WELL_KNOWN_AUTHORITY_HOSTS
             else None,
             timeout=HTTP_TIMEOUT,
-            **flags,
+            **more,
         )
     except ValueError as error:
         raise NoTokenError(Trouble.AUTHORITY, str(error)) from error
