@@ -120,7 +120,7 @@ FAULTS: dict[str, Fault] = {
     "no-network": Fault(_OFFLINE, _OFFLINE, _OFFLINE),
     "account-unusable": Fault(_REPAIR_SILENTLY, _REPAIR, _REPAIR),
     "declined-scope": Fault(_REJECTED, _REJECTED, _REJECTED),
-    "wrong-account": Fault(_SOMEBODY_ELSE, _SOMEBODY_ELSE, None),  # whom a person picks is whom they want
+    "wrong-account": Fault(_SOMEBODY_ELSE, _SOMEBODY_ELSE, _SOMEBODY_ELSE),
     "no-route": Fault(_NO_AUTHORITY, _NO_AUTHORITY, _NO_AUTHORITY, _NO_AUTHORITY),
     "expired-certificate": Fault(_EXPIRED, _EXPIRED, _EXPIRED, _EXPIRED),
     "old-wsl": Fault(_NO_BROKER, _NO_BROKER, _NO_BROKER, _NO_BROKER),
