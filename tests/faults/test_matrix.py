@@ -13,7 +13,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,11 +43,11 @@ def is_core(way: Way, name: str, runtime: str, home: str) -> bool:
     return way.name == ONE_WAY or (name in WORST and runtime == "double")
 
 
-def cells(host: str) -> list[object]:
+def cells(host: str, runtimes: Iterable[str] = RUNTIMES) -> list[object]:
     """All cells of the ways in through one host, the large rest marked."""
     return [
         pytest.param(runtime, way, name, home, id=f"{way.name}-{name}-{home}-{runtime}", marks=marks)
-        for runtime in RUNTIMES
+        for runtime in runtimes
         for way in WAYS
         if way.host == host
         for name in FAULTS
@@ -102,6 +102,8 @@ def try_cell(there: Session, way: Way, name: str, home: str) -> None:
         start_afresh(there, way)
     elif b"username" not in stores(there).get("brokerauth/accounts.json", b""):  # nobody yet, or a sign-out came last
         sign_in(there, way.host)
+    # What processes share would answer in place of the broker that is at fault.
+    shutil.rmtree(there.machine.home / ".cache/brokerauth", ignore_errors=True)
     before = stores(there)
     there.machine.set_scenario(state(name))
     after: list[dict[str, bytes]] = []
@@ -228,7 +230,15 @@ class TestBrokerauth:
 class TestAz:
     host = "az"
 
-    @pytest.mark.parametrize(("runtime", "way", "name", "home"), cells(host))
+    @pytest.mark.parametrize(("runtime", "way", "name", "home"), cells(host, RUNTIMES[:1]))
+    def test_fault(self, bench: Bench, runtime: str, way: Way, name: str, home: str) -> None:
+        bench.try_cell(runtime, way, name, home)
+
+
+class TestAzOnTheOtherRuntime:
+    """A class of its own, so that another process runs it meanwhile: az takes the longest."""
+
+    @pytest.mark.parametrize(("runtime", "way", "name", "home"), cells("az", RUNTIMES[1:]))
     def test_fault(self, bench: Bench, runtime: str, way: Way, name: str, home: str) -> None:
         bench.try_cell(runtime, way, name, home)
 
