@@ -4,7 +4,7 @@
 # make test-full         those too
 # make az                an Azure CLI of its own with the extension installed: .az/az (az-oldest: .az/oldest/az)
 # make lint wheel clean
-# make lint-az           azdev's style and linter on the extension, as az's reviewers run them (not a part of make test)
+# make lint-az           azdev's style and linter on the extension, as az's reviewers run them (a part of make test-full)
 
 PYTHON ?= python3
 RUNTIME ?= double
@@ -64,7 +64,7 @@ unit: $(BIN)/.tests
 test: lint system-for-tests az az-oldest
 	$(PYTEST) tests $(PYTEST_ARGS)
 
-test-full: lint system-for-tests az az-oldest
+test-full: lint lint-az system-for-tests az az-oldest
 	$(PYTEST) tests --full $(PYTEST_ARGS)
 
 az: .az/.$(AZ_VERSION)
