@@ -77,6 +77,7 @@ class TokenRequest:
     :param enable_cae: declare the capability for continuous access evaluation (``CP1``).
     :param pop: HTTP method, URL and nonce for a proof-of-possession token; empty for a bearer token.
     :param client_session: an AI agent's session that the token is for, as az names it; empty for a person's.
+    :param renew: have a new token, whatever is kept anywhere: the one before was refused.
     """
 
     scopes: tuple[str, ...]
@@ -86,6 +87,7 @@ class TokenRequest:
     enable_cae: bool = False
     pop: tuple[str, ...] = ()
     client_session: str = ""
+    renew: bool = False
 
     @property
     def account(self) -> Account | None:

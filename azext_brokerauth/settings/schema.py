@@ -16,6 +16,7 @@ AZURE_CLI_CLIENT_ID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The public client that az and azure-identity both sign in to."""
 NO_FALLBACK = "none"
 FALLBACKS = (NO_FALLBACK, "browser", "device-code")
+ALL_TOOLS, NO_TOOLS = "all", "none"
 
 
 def _boolean(raw: object) -> bool:
@@ -46,6 +47,13 @@ def _one_of(*choices: str) -> Callable[[object], str]:
         return text
 
     return convert
+
+
+def _names(raw: object) -> str:
+    names = sorted(set(re.split(r"[\s,]+", str(raw).strip().lower())))
+    if not all(re.fullmatch(r"[a-z][a-z0-9-]*", name) for name in names):
+        raise ValueError("use all, none, or the names of tools with blanks between them")
+    return " ".join(names)
 
 
 def _any_value(_: object) -> str:
@@ -137,6 +145,9 @@ class Settings:
     allow_exec: bool = _setting(
         True, _boolean, "let az be run with the broker for every command: by exec, and by the az that enable-az makes"
     )
+    tools: str = _setting(
+        ALL_TOOLS, _names, "the tools that may get tokens, as tool list names them: all, none, or names and blanks"
+    )
     silent_timeout: float = _setting(30.0, _seconds, "seconds that a request without a window may take")
     prompt_timeout: float = _setting(300.0, _seconds, "seconds that a person has to answer a prompt")
     origins: tuple[tuple[str, str], ...] = ()
@@ -177,6 +188,10 @@ class Settings:
     def shares_tokens(self) -> bool:
         """May later processes have the tokens of this one?"""
         return self.token_cache == "encrypted"  # noqa: S105  (the name of a cache)
+
+    def allows_tool(self, name: str) -> bool:
+        """May this tool get tokens?"""
+        return name in self.tools.split() or self.tools == ALL_TOOLS
 
     def origin(self, name: str) -> str:
         """Where a setting's value came from, such as "the environment variable AZURE_BROKERAUTH_FALLBACK"."""

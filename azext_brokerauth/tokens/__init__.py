@@ -40,6 +40,15 @@ _LOOK = 0.2
 """How often, in seconds, one who waits lets Python run signal handlers."""
 
 
+def newer_than(epoch: float) -> str:
+    """The claims of a challenge that only a token issued since then answers, as resources send it when they revoke
+    tokens (https://learn.microsoft.com/entra/identity-platform/claims-challenge). The runtime's own cache has none.
+
+    :param epoch: seconds.
+    """
+    return f'{{"access_token":{{"nbf":{{"essential":true,"value":"{int(epoch)}"}}}}}}'
+
+
 def default_scope(target: Target) -> str:
     """The scope of Azure Resource Manager in the target's cloud, for those who name none.
 
@@ -335,7 +344,8 @@ class Tokens:
             def show(window: Window) -> bool:
                 return self._flights.show(flight, window)
 
-            return self._asker.token(request, flight.prompt, chosen, flag, timeout, show, before_prompt)
+            asked = replace(request, claims=newer_than(self._clock())) if request.renew else request
+            return self._asker.token(asked, flight.prompt, chosen, flag, timeout, show, before_prompt)
 
         if "token_cache" in chosen.enforced and not chosen.shares_tokens:
             self._files().forget()  # what was kept before the policy came

@@ -101,6 +101,12 @@ class TokenFiles:
             if wanted.claims:
                 self.drop(replace(wanted, claims=""))
             return ask(lambda: None)
+        if wanted.renew:
+            plain = replace(wanted, renew=False)
+            self.drop(plain)
+            token = ask(lambda: None)
+            self._put(plain, token)
+            return token
         found = self.get(wanted)
         if found and self._clock() < fresh_until(found) and is_allowed(found):
             return _told(found, wanted)
@@ -117,12 +123,17 @@ class TokenFiles:
                     raise
                 warn_of(error)
                 return found
-            if token.source == "broker":
-                for whose in dict.fromkeys((wanted.whose, token.account.home_account_id)):
-                    asked = replace(wanted, whose=whose)
-                    if _tenant(asked) in (token.tenant, wanted.target.tenant):
-                        self.put(asked, token)
+            self._put(wanted, token)
             return token
+
+    def _put(self, wanted: TokenRequest, token: Token) -> None:
+        """Keep a token of the broker's, for whoever names nobody and for whoever names the one who answered."""
+        if token.source != "broker":
+            return
+        for whose in dict.fromkeys((wanted.whose, token.account.home_account_id)):
+            asked = replace(wanted, whose=whose)
+            if _tenant(asked) in (token.tenant, wanted.target.tenant):
+                self.put(asked, token)
 
     def put(self, wanted: TokenRequest, token: Token) -> None:
         """Keep a token for those who ask the same."""

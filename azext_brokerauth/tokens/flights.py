@@ -268,7 +268,7 @@ class Flights:
     def _put(self, flight: Flight, token: Token, now: float) -> None:
         # Claims brought an ordinary token. Whoever answered is asked for by name from now on; after the picker, the
         # key may name another.
-        answered = replace(flight.key, claims="")
+        answered = replace(flight.key, claims="", renew=False)
         keys = {replace(answered, whose=token.account.home_account_id)}
         if not flight.prompt.shows_picker:
             keys.add(answered)

@@ -1,0 +1,127 @@
+"""A token for another tool: silently, or not at all.
+
+It loads nothing that is for commands, so that what a tool starts begins at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from azext_brokerauth import settings
+from azext_brokerauth.accounts import AccountStore
+from azext_brokerauth.errors import SIGN_IN, BrokerAuthError, BrokerOffError, NotSignedInError
+from azext_brokerauth.machine import detect
+from azext_brokerauth.models import Account, Prompt, Token, TokenRequest, own
+from azext_brokerauth.settings import Settings, policy
+from azext_brokerauth.tokens import Tokens
+from azext_brokerauth.tokens.eligibility import eligibility
+
+AGENT_SESSION = "COPILOT_AGENT_SESSION_ID"
+"""The variable in which an AI agent's host names its session (``azure.cli.core.auth.agentic_session``)."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a tool asks for.
+
+    :param scope: such as ``https://management.azure.com/.default``.
+    :param tenant: tenant ID or domain; empty for that of the account.
+    :param username: whose token; empty for the account in use.
+    :param renew: the token given before was refused: have a new one.
+    """
+
+    scope: str
+    tenant: str = ""
+    username: str = ""
+    renew: bool = False
+
+
+class Source:
+    """Gets tokens for one bridge, for as many threads as ask.
+
+    :param tool: the bridge's name, which the setting ``tools`` may forbid.
+    :keyword environ: this process's variables.
+    :keyword tokens: makes what gets tokens.
+    """
+
+    def __init__(
+        self,
+        tool: str,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        tokens: Callable[[Settings], Tokens] = Tokens,
+    ) -> None:
+        self._tool = tool
+        self._environ = environ
+        self._make = tokens
+        self._tokens: Tokens | None = None
+
+    def token(self, wanted: Wanted) -> Token:
+        """A token, without a window, by the deadline that the settings give to silent requests.
+
+        :raises ~azext_brokerauth.errors.BrokerAuthError: there is none; its remedies name what to do.
+        """
+        if self._tokens is None:
+            self._tokens = self._make(settings.load(environ=self._environ))
+        chosen = self._tokens.in_force()
+        check_allowed(self._tool, chosen)
+        obstacle = eligibility(chosen, detect())
+        if isinstance(obstacle, BrokerAuthError):
+            raise obstacle
+        account = self._account(wanted.username or chosen.login_hint)
+        target = replace(account.target, tenant=wanted.tenant or account.tenant)
+        again = own("login", "--username", account.username)
+        policy.check_target(chosen, target, f"of {account.username}'s sign-in", again)
+        session = self._environ.get(AGENT_SESSION, "")
+        return self._tokens.get(
+            TokenRequest(
+                (wanted.scope,),
+                target,
+                whose=account,
+                claims=agent_claims(session),
+                client_session=session,
+                renew=wanted.renew,
+            ),
+            Prompt.NEVER,
+        )
+
+    def _account(self, username: str) -> Account:
+        account = AccountStore(settings.config_directory(self._environ)).read().find(username)
+        if account is None:
+            who = f"{username} is not" if username else "Nobody is"
+            raise NotSignedInError(
+                f"{who} signed in through the broker.",
+                remedies=own("login", "--username", username) if username else SIGN_IN,
+            )
+        return account
+
+    def close(self) -> None:
+        """End what was started."""
+        if self._tokens is not None:
+            self._tokens.close()
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def check_allowed(tool: str, chosen: Settings) -> None:
+    """Raise if the settings keep tokens from a tool.
+
+    :raises BrokerOffError: it is named.
+    """
+    if not chosen.allows_tool(tool):
+        raise BrokerOffError(f"{tool} gets no tokens here: {chosen.origin('tools')} is {chosen.tools or 'empty'}.")
+
+
+def agent_claims(session: str) -> str:
+    """The claims that mark a token as an agent's, as az asks for them; empty where no agent asks.
+
+    :param session: the session's name.
+    """
+    return json.dumps({"access_token": {"xms_cli_sid": {"values": [session]}}}) if session else ""
