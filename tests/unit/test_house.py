@@ -53,7 +53,7 @@ def test_the_settings_have_their_names():
     assert list(settings.SETTINGS) == [
         *("client_id", "tenant_id", "authority", "login_hint", "enable_broker_on_wsl", "enable_broker_on_linux"),
         *("enable_broker_on_windows", "enable_broker_on_mac", "require_broker", "fallback", "keyring", "extend_az"),
-        *("seed_az_cache", "token_cache", "allow_exec", "silent_timeout", "prompt_timeout"),
+        *("seed_az_cache", "token_cache", "allow_exec", "tools", "silent_timeout", "prompt_timeout"),
     ]
     assert (settings.SECTION, settings.ENVIRONMENT_PREFIX) == ("brokerauth", "AZURE_BROKERAUTH_")
     assert str(settings.POLICY_FILE) == "/etc/brokerauth/config"
