@@ -6,14 +6,19 @@ A bridge never prompts. It fails fast, says why in the tool's own way, and names
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from azext_brokerauth.bridges.edits import Edit
+if TYPE_CHECKING:
+    # What a tool starts pays for nothing of this.
+    from pathlib import Path
+
+    from azext_brokerauth.bridges.edits import Edit
+    from azext_brokerauth.settings import Settings
 
 TOOLS: tuple[str, ...] = ()
-"""The tools, each the name of the module here that has its ``BRIDGE``."""
+"""The tools, each the name of the module here with its ``BRIDGE``, and ``main()`` where the tool starts a program."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +27,12 @@ class Home:
 
     :param path: the home directory.
     :param environ: the variables that tools look at, such as ``XDG_CONFIG_HOME``.
+    :param programs: where a program of ours is put that the tool finds by PATH: ``~/.local/bin``, or ``--directory``.
     """
 
     path: Path
     environ: Mapping[str, str] = field(repr=False)
+    programs: Path
 
 
 class Bridge:
@@ -41,11 +48,28 @@ class Bridge:
     programs: tuple[str, ...] = ()
 
     def edits(self, home: Home) -> list[Edit]:
-        """The changes that set it up.
+        """The changes that set it up, one for a file.
 
         :raises ~azext_brokerauth.errors.BrokerAuthError: it cannot be set up here; why is said.
         """
         raise NotImplementedError
+
+    def leftovers(self, home: Home, recorded: Sequence[Path]) -> list[Edit]:
+        """What has to be taken back, also where it cannot be set up any more, or where other variables were in force.
+
+        :param recorded: the files that were changed. One that nobody has changed since needs no edit.
+        """
+        return self.edits(home)
+
+    def notes(self, home: Home) -> list[str]:
+        """What the person still has to do or to know when it is set up; a sentence each."""
+        return []
+
+    def why_not(self, chosen: Settings) -> str:
+        """Which setting keeps tokens from it, a clause; empty for none."""
+        if chosen.allows_tool(self.name):
+            return ""
+        return f"{chosen.origin('tools')} is {chosen.tools or 'empty'}"
 
 
 def load(name: str) -> Bridge:

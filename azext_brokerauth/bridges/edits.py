@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,6 @@ from azext_brokerauth.errors import SettingsError
 from azext_brokerauth.models import person
 
 _ABOVE, _OURS = "brokerauth", "tools"
-_NEW = 0o600
-"""The mode of a file that we make."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +26,16 @@ class Edit:
     :param path: the file, or a link to it.
     :param add: gives the file's content with ours in it; of what has it already, the same. It is given b"" where there
         is no file. Raises ``ValueError`` (one clause) where it cannot be read as what it should be.
-    :param remove: gives the content without what ``add`` adds, and with everything else.
+    :param remove: gives the content without what ``add`` adds, and with everything else; None: the file goes.
     :param shown: what the person is told before it is done, such as ``credential.helper = brokerauth``.
+    :param mode: that of a file that is made.
     """
 
     path: Path
     add: Callable[[bytes], bytes]
-    remove: Callable[[bytes], bytes]
+    remove: Callable[[bytes], bytes | None]
     shown: str
+    mode: int = 0o600
 
     def is_made(self) -> bool:
         """Is it there? Of a file that cannot be read, it is not."""
@@ -62,72 +62,60 @@ class Record:
         :returns: those.
         :raises SettingsError: a file cannot be read or written; it is named.
         """
-        missing = [(edit, *self._planned(edit)) for edit in edits if not edit.is_made()]
         kept = self._read()
-        for edit, before, after in missing:
-            kept.setdefault(str(edit.path), self._noted(edit.path, before))["written"] = _digest(after)
-        if missing:
+        steps: list[_Step] = []
+        for edit in edits:
+            if edit.is_made():
+                continue
+            with _named(edit.path):
+                before = _read(edit.path)
+                after = edit.add(before or b"")
+            kept[str(edit.path)] = _noted(edit, kept.get(str(edit.path)), before, after)
+            steps.append(_Step(edit.path, before, after, edit.mode))
+        if steps:
             self._write(kept)
-        done: list[tuple[Edit, bytes]] = []
-        for edit, before, after in missing:
-            try:
-                _replace(edit.path, after)
-            except OSError as error:
-                for other, content in done:
-                    with contextlib.suppress(OSError):
-                        _replace(other.path, content)
-                raise _unfit(edit.path, error) from error
-            done.append((edit, before))
-        return [edit for edit, *_ in missing]
+            _carry_out(steps)
+        changed = [step.path for step in steps]
+        return [edit for edit in edits if edit.path in changed]
 
-    def take_back(self, edits: list[Edit]) -> list[Edit]:
+    def take_back(self, edits: list[Edit]) -> list[Path]:
         """Take the changes back: to the byte where nobody else changed the file since, else only what is ours.
 
-        :returns: what was taken back.
+        :param edits: also of files that were changed without this record.
+        :returns: the files that were changed now. What stays in :meth:`paths` was changed since, and is in no edit.
         :raises SettingsError: a file cannot be read or written; it is named.
         """
-        kept, taken = self._read(), []
-        for edit in edits:
-            noted = kept.pop(str(edit.path), None)
-            try:
-                content = _read(edit.path)
-                if content is None or not (noted or edit.is_made()):
-                    continue
-                if noted and _digest(content) == noted["written"]:
-                    self._restore(edit.path, noted)
+        kept = self._read()
+        steps: list[_Step] = []
+        made: list[str] = []
+        removes = {str(edit.path): edit.remove for edit in edits}
+        for path in map(Path, dict.fromkeys([*kept, *removes])):
+            noted, remove = kept.get(str(path)), removes.get(str(path))
+            with _named(path):
+                before = _read(path)
+                if before is None:
+                    after = None
+                elif noted and _digest(before) == noted["written"]:
+                    after = None if noted["before"] is None else base64.b64decode(noted["before"])
+                elif remove:
+                    after = remove(before)
                 else:
-                    _replace(edit.path, edit.remove(content))
-            except ValueError as error:
-                raise _not_understood(edit.path, error) from error
-            except OSError as error:
-                raise _unfit(edit.path, error) from error
-            taken.append(edit)
-        self._write(kept)
-        return taken
-
-    def _planned(self, edit: Edit) -> tuple[bytes, bytes]:
-        try:
-            before = _read(edit.path) or b""
-            return before, edit.add(before)
-        except ValueError as error:
-            raise _not_understood(edit.path, error) from error
-        except OSError as error:
-            raise _unfit(edit.path, error) from error
-
-    def _noted(self, path: Path, before: bytes) -> dict[str, Any]:
-        above = [str(parent) for parent in path.parents if not parent.exists()]
-        existed = path.exists()
-        return {"before": base64.b64encode(before).decode() if existed else None, "made": above}
-
-    def _restore(self, path: Path, noted: dict[str, Any]) -> None:
-        if noted["before"] is not None:
-            _replace(path, base64.b64decode(noted["before"]))
-            return
-        with files.Directory(_target(path).parent, owner=files.this_user()) as directory:
-            directory.remove(_target(path).name)
-        for made in noted["made"]:
+                    continue
+            if noted:
+                made += noted["made"]
+                del kept[str(path)]
+            if after != before:
+                steps.append(_Step(path, before, after))
+        _carry_out(steps)
+        for directory in sorted(made, key=len, reverse=True):
             with contextlib.suppress(OSError):
-                Path(made).rmdir()  # as long as nobody has put anything in
+                Path(directory).rmdir()  # as long as nobody has put anything in
+        self._write(kept)
+        return [step.path for step in steps]
+
+    def paths(self) -> list[Path]:
+        """The files that were changed, and not taken back."""
+        return [Path(path) for path in self._read()]
 
     def _read(self) -> dict[str, Any]:
         with contextlib.suppress(OSError, ValueError), self._open() as directory:
@@ -156,6 +144,47 @@ class Record:
         return files.Directory(self._above, owner=files.this_user(), make=make, beneath=_OURS, alone=True)
 
 
+@dataclass(frozen=True)
+class _Step:
+    """One file's content, before and after; None: there is no file.
+
+    :param mode: that of a file that is made.
+    """
+
+    path: Path
+    before: bytes | None
+    after: bytes | None
+    mode: int = 0o600
+
+
+def _carry_out(steps: list[_Step]) -> None:
+    """Change all files or none.
+
+    :raises SettingsError: one cannot be written; it is named.
+    """
+    for done, step in enumerate(steps):
+        try:
+            _put(step.path, step.after, step.mode)
+        except OSError as error:
+            for other in steps[:done]:
+                with contextlib.suppress(OSError):
+                    _put(other.path, other.before, other.mode)
+            raise _unfit(step.path, error) from error
+
+
+def _noted(edit: Edit, earlier: dict[str, Any] | None, before: bytes | None, after: bytes) -> dict[str, Any]:
+    """What is kept of a change.
+
+    :param earlier: what was kept of an earlier one of the same file, which counts while nobody else has changed it.
+    """
+    made = earlier["made"] if earlier else [str(above) for above in edit.path.parents if not above.exists()]
+    if earlier and before is not None and _digest(before) == earlier["written"]:
+        return {**earlier, "written": _digest(after)}
+    original = None if before is None else edit.remove(before)  # one of ours may be there, and recorded nowhere
+    kept = None if original is None else base64.b64encode(original).decode()
+    return {"before": kept, "made": made, "written": _digest(after)}
+
+
 def _target(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
@@ -163,23 +192,33 @@ def _target(path: Path) -> Path:
 def _read(path: Path) -> bytes | None:
     """The content of this user's own file; None where there is none.
 
-    :raises OSError: it is another user's, no file, or too long.
+    :raises OSError: it is another user's, no file, too long, or one that replacing would part from its other names.
     """
+    if path.is_symlink() and path.lstat().st_uid not in (files.this_user(), 0):
+        raise files.UnfitFileError(path, "it is another user's symbolic link", is_others=True)
     target = _target(path)
     try:
         with files.Directory(target.parent, owner=files.this_user()) as directory:
-            return directory.read(target.name)
+            content = directory.read(target.name)
+            if directory.look(target.name).st_nlink > 1:
+                raise files.UnfitFileError(path, "it is one of several names of a file (hard links)")
+            return content
     except (FileNotFoundError, NotADirectoryError):
         return None
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _put(path: Path, content: bytes | None, mode: int) -> None:
+    """Replace a file, or remove it.
+
+    :param mode: that of a file that is made; another one keeps its own.
+    """
     target = _target(path)
-    with files.Directory(target.parent, owner=files.this_user(), make=True) as directory:
-        try:
+    with files.Directory(target.parent, owner=files.this_user(), make=content is not None) as directory:
+        if content is None:
+            directory.remove(target.name)
+            return
+        with contextlib.suppress(FileNotFoundError):
             mode = directory.look(target.name).st_mode & 0o7777
-        except FileNotFoundError:
-            mode = _NEW
         directory.replace(target.name, content, mode)
 
 
@@ -187,12 +226,21 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the file in whatever goes wrong with it."""
+    try:
+        yield
+    except ValueError as error:
+        raise SettingsError(
+            f"{path} cannot be changed: {error}. Nothing was changed.", remedies=person("Fix that file.")
+        ) from error
+    except OSError as error:
+        raise _unfit(path, error) from error
+
+
 def _unfit(path: Path, error: OSError) -> SettingsError:
     return SettingsError(
         f"{path} cannot be changed: {error.strerror}. Nothing was changed.",
         remedies=person("Check that the file is yours and that its disk has free space."),
     )
-
-
-def _not_understood(path: Path, error: ValueError) -> SettingsError:
-    return SettingsError(f"{path} cannot be changed: {error}. Nothing was changed.", remedies=person("Fix that file."))

@@ -47,7 +47,7 @@ def test_what_was_made_is_taken_back_to_the_byte(tmp_path: Path, record: Record,
     assert edit.is_made()
     assert record.make([edit]) == []
     assert edit.path.read_bytes() == (before or b"") + LINE
-    assert record.take_back([edit]) == [edit]
+    assert record.take_back([edit]) == [edit.path]
     assert everything(tmp_path) == at_first
     assert record.take_back([edit]) == []
 
@@ -94,3 +94,66 @@ def test_what_was_there_before_is_kept_for_this_user_alone(tmp_path: Path, recor
     (kept,) = (tmp_path / ".azure/brokerauth/tools").iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
     assert kept.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_a_person_wrote_before_it_was_enabled_again_stays(tmp_path: Path, record: Record) -> None:
+    edit = edit_of(tmp_path / "file")
+    edit.path.write_bytes(b"first = 1\n")
+    record.make([edit])
+    edit.path.write_bytes(b"first = 2\n")
+    record.make([edit])
+    assert record.take_back([edit]) == [edit.path]
+    assert edit.path.read_bytes() == b"first = 2\n"
+
+
+def test_what_is_recorded_nowhere_is_taken_back_too(tmp_path: Path, record: Record) -> None:
+    edit = edit_of(tmp_path / "file")
+    edit.path.write_bytes(LINE + b"mine = 1\n")
+    record.take_back([edit])
+    assert edit.path.read_bytes() == b"mine = 1\n"
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_program_of_ours_is_a_file_that_goes(tmp_path: Path, record: Record, recorded: bool) -> None:
+    program = Edit(tmp_path / "bin/program", lambda _: b"#!/bin/sh\n", lambda _: None, "a program", 0o755)
+    record.make([program])
+    assert program.path.stat().st_mode & 0o777 == 0o755
+    if not recorded:
+        next((tmp_path / ".azure/brokerauth/tools").iterdir()).unlink()
+    record.take_back([program])
+    assert not program.path.exists()
+
+
+def test_a_file_that_no_edit_names_any_more_is_taken_back_while_it_is_as_it_was_left(
+    tmp_path: Path, record: Record
+) -> None:
+    one, other = edit_of(tmp_path / "one"), edit_of(tmp_path / "other")
+    record.make([one, other])
+    other.path.write_bytes(LINE + b"later = 1\n")
+    assert record.take_back([]) == [one.path]
+    assert not one.path.exists()
+    assert record.paths() == [other.path]
+    assert record.take_back([other]) == [other.path]
+    assert other.path.read_bytes() == b"later = 1\n"
+
+
+def test_a_file_of_several_names_is_not_parted_from_them(tmp_path: Path, record: Record) -> None:
+    edit = edit_of(tmp_path / "file")
+    edit.path.write_bytes(b"theirs\n")
+    (tmp_path / "other-name").hardlink_to(edit.path)
+    with pytest.raises(SettingsError, match="hard links"):
+        record.make([edit])
+    assert edit.path.read_bytes() == b"theirs\n"
+
+
+def test_another_users_link_is_not_followed(tmp_path: Path, record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    edit = edit_of(tmp_path / "link")
+    (tmp_path / "real").write_bytes(b"theirs\n")
+    edit.path.symlink_to("real")
+    if os.geteuid() == 0:
+        os.lchown(edit.path, 12345, 12345)
+    else:
+        monkeypatch.setattr("azext_brokerauth.files.this_user", lambda: os.geteuid() + 1)
+    with pytest.raises(SettingsError, match="another user's|does not belong"):
+        record.make([edit])
+    assert (tmp_path / "real").read_bytes() == b"theirs\n"

@@ -1,0 +1,1 @@
+"""``tool``: which tools get their tokens from us, set up and taken back."""
