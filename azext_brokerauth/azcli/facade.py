@@ -380,8 +380,11 @@ def _advice(error: errors.BrokerAuthError, wanted: TokenRequest) -> Remedies:
     words += ["--scope", *wanted.scopes]
     if wanted.claims:
         words += ["--claims-challenge", base64.b64encode(wanted.claims.encode()).decode()]
+    picker = "--select-account"
     remedies = tuple(
-        replace(remedy, words=(OWN, *words)) if remedy.words[:2] == (OWN, "login") else remedy
+        replace(remedy, words=(OWN, *words, picker) if picker in remedy.words else (OWN, *words))
+        if remedy.words[:2] == (OWN, "login")
+        else remedy
         for remedy in error.remedies
     )
     return remedies if remedies != error.remedies else remedies + own(*words, text="To sign in again,")
