@@ -122,6 +122,38 @@ examples:
   - name: Run every command without being asked.
     text: {program} repair --yes
 """,
+    "tool": """
+type: group
+short-summary: Have other tools get their tokens from here.
+""",
+    "tool list": """
+type: command
+short-summary: List the tools that can get their tokens from here, and which of them are set up.
+examples:
+  - name: See them as a table.
+    text: {program} tool list --output table
+""",
+    "tool enable": """
+type: command
+short-summary: Set a tool up.
+long-summary: >
+    Shows which files it changes and what it adds, and asks first. What it changed is taken back by tool disable. A tool
+    that is set up never shows a window: when a person is needed, it fails and says so.
+examples:
+  - name: Have git get its tokens for Azure DevOps from here.
+    text: {program} tool enable --name git
+  - name: The same, without being asked.
+    text: {program} tool enable --name git --yes
+""",
+    "tool disable": """
+type: command
+short-summary: Take back what was done to set a tool up.
+long-summary: >
+    A file that nobody changed since is as it was before, to the byte. From another file only what was added is taken.
+examples:
+  - name: Have git do without again.
+    text: {program} tool disable --name git
+""",
 }
 
 _ONLY_WITHOUT_AZ = {
@@ -151,29 +183,6 @@ examples:
 }
 
 _ONLY_IN_AZ = {
-    "brokerauth enable-az": """
-type: command
-short-summary: Put an az in your PATH with which every az command gets its tokens through the broker.
-long-summary: >
-    Writes one small start script and changes nothing of az itself. Where another az is found first, it offers to add
-    one line to the start file of your shell (bash, zsh or fish), so that new terminals find this one. The extension
-    alone covers az brokerauth and az account; other az commands use the token in az's cache until it expires. Files
-    that this command did not make are never overwritten.
-examples:
-  - name: Make ~/.local/bin/az.
-    text: az brokerauth enable-az
-  - name: Make it in another directory of your PATH.
-    text: az brokerauth enable-az --directory ~/bin
-  - name: Make it, and have new terminals find it, without being asked.
-    text: az brokerauth enable-az --yes
-""",
-    "brokerauth disable-az": """
-type: command
-short-summary: Remove the az that enable-az made, and the line that it added to the start file of your shell.
-examples:
-  - name: Remove ~/.local/bin/az.
-    text: az brokerauth disable-az
-""",
     "brokerauth exec": """
 type: command
 short-summary: Run one az command that gets its tokens through the broker.

@@ -27,7 +27,7 @@ def command(program: str, tool: str) -> list[str]:
 def in_a_line(error: BrokerAuthError) -> str:
     """What went wrong and what to type next, for a tool that shows one line of ours."""
     host = PLAIN if _script("brokerauth") else AZ
-    return " ".join(printable(f"{error} {in_words(error.remedies, host)}").split())
+    return printable(" ".join(f"{error} {in_words(error.remedies, host)}".split()))
 
 
 def _script(name: str) -> str:

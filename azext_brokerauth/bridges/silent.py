@@ -115,8 +115,8 @@ def check_allowed(tool: str, chosen: Settings) -> None:
 
     :raises BrokerOffError: it is named.
     """
-    if not chosen.allows_tool(tool):
-        raise BrokerOffError(f"{tool} gets no tokens here: {chosen.origin('tools')} is {chosen.tools or 'empty'}.")
+    if why := chosen.why_not_tool(tool):
+        raise BrokerOffError(f"{tool} gets no tokens here: {why}.")
 
 
 def agent_claims(session: str) -> str:

@@ -12,14 +12,14 @@ from socketserver import ThreadingTCPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from testbed.cloud import arm, discovery, entra, vault
+from testbed.cloud import arm, devops, discovery, entra, vault
 from testbed.cloud.certificates import Authority
 from testbed.cloud.issuer import Issuer
 from testbed.cloud.web import Reply, Request, json_reply
 from testbed.journal import Journal
 from testbed.scenarios import Scenario
 
-HOSTS: tuple[str, ...] = (*discovery.HOSTS, *arm.HOSTS, *vault.HOSTS)
+HOSTS: tuple[str, ...] = (*discovery.HOSTS, *arm.HOSTS, *vault.HOSTS, *devops.HOSTS)
 """Every name that must resolve to the stand-ins' address inside the emulated machine."""
 _PATIENCE = 60
 """Seconds that a client may take to say something."""
@@ -52,6 +52,7 @@ def start(
         **dict.fromkeys(discovery.HOSTS, entra.Entra(issuer, journal, scenario).answer),
         **dict.fromkeys(arm.HOSTS, arm.ResourceManager(issuer, journal).answer),
         **dict.fromkeys(vault.HOSTS, vault.KeyVault(issuer, journal).answer),
+        **dict.fromkeys(devops.HOSTS, devops.DevOps(issuer, journal, directory / "repositories").answer),
     }
 
     def identity() -> ssl.SSLContext:
@@ -93,7 +94,8 @@ def _handler(services: Mapping[str, Service], journal: Journal) -> type[BaseHTTP
                 reply = json_reply({"error": repr(error)}, 500)
             self.send_response(reply.status)
             for name, value in reply.headers.items():
-                self.send_header(name, value)
+                for each in (value,) if isinstance(value, str) else value:
+                    self.send_header(name, each)
             self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
             if self.command != "HEAD":

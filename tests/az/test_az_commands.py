@@ -21,7 +21,8 @@ COMMANDS = (
     *("login", "logout", "list", "show", "set"),
     *("get-access-token", "inspect-token", "list-settings", "check-health", "repair"),
 )
-ONLY_IN_AZ = ("enable-az", "disable-az", "exec")
+ONLY_IN_AZ = ("exec",)
+OF_TOOLS = ("list", "enable", "disable")
 SILENT, PICKER = "acquireTokenSilently", "acquireTokenInteractively"
 
 
@@ -131,15 +132,15 @@ def test_both_helps_list_the_same_commands_but_for_those_about_az_itself(signed_
 
 @pytest.mark.any_runtime
 def test_the_examples_in_the_help_are_commands_that_work(default: Session) -> None:
-    for name in (*(c for c in COMMANDS if c != "logout"), "logout"):
+    for name in (*(c for c in COMMANDS if c != "logout"), *(f"tool {name}" for name in OF_TOOLS), "logout"):
         if name in ("login", "get-access-token"):
             default.tell("login", "--username", GRACE.username)
             default.tell("login")  # some examples name Grace, others a tenant where only Ada is a guest
-        examples = examples_in(default.brokerauth(name, "--help").stdout)
+        examples = examples_in(default.brokerauth(*name.split(), "--help").stdout)
         assert examples, name
         for program, *words in examples:
             assert program == "brokerauth"
-            confirmed = ["--yes"] if words[-1] == "logout" else []
+            confirmed = ["--yes"] if words[-1] == "logout" or words[:2] == ["tool", "enable"] else []
             done = default.brokerauth(*words, *confirmed)
             assert done.returncode == 0, (words, done.stderr)
 
@@ -160,16 +161,19 @@ for name in sorted(ours, key=lambda name: ("exec" in name, "logout" in name)):  
     if name in ("brokerauth get-access-token", "brokerauth exec", "brokerauth logout"):
         run("brokerauth", "login", "--username", {GRACE.username!r})
         run("brokerauth", "login")
-    for example in yaml.safe_load(helps[name])["examples"]:
+    for example in yaml.safe_load(helps[name]).get("examples", ()):  # a group has none
         program, *words = shlex.split(example["text"])
         assert program == "az" and " ".join(words).startswith(name), words
         sys.argv = ["az", *words]  # exec takes its command from here
-        run(*words, *(["--yes"] if words[-1] == "logout" else []))
+        run(*words, *(["--yes"] if words[-1] == "logout" or "enable" in words else []))
 """
     there = new_terminal("default")
     done = there.run([there.cli.python, "-Ic", code], timeout=180)
     assert done.returncode == 0, (done.stdout, done.stderr)
-    for command in (*(f"brokerauth {name}" for name in (*COMMANDS, "enable-az", "disable-az")), "account show-broker"):
+    for command in (
+        *(f"brokerauth {name}" for name in (*COMMANDS, *(f"tool {name}" for name in OF_TOOLS))),
+        "account show-broker",
+    ):
         assert f"\n{command}" in done.stdout
     assert '"name": "app"' in done.stdout  # what exec's example lists
 
