@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from azext_brokerauth import errors, files
@@ -27,9 +27,13 @@ class Az(Bridge):
     serves = "every az command; az account and az brokerauth need nothing of it"
     programs = ("az",)
 
+    def __init__(self, has_az: Callable[[], bool] | None = None) -> None:
+        """:param has_az: says whether this Python has an Azure CLI."""
+        self._has_az = has_az or _has_az
+
     def edits(self, home: Home) -> list[Edit]:
         """A start script, and where another az is found first, a line in the shell's start file."""
-        if not _has_az():
+        if not self._has_az():
             raise errors.InvalidInputError(
                 f"az cannot be set up from here: {sys.executable} has no Azure CLI.",
                 remedies=(
@@ -73,9 +77,6 @@ class Az(Bridge):
     def why_not(self, chosen: Settings) -> str:
         """``exec`` leads to the launcher too, and so its setting is for both."""
         return chosen.why_no_launcher
-
-
-BRIDGE = Az()
 
 
 def _has_az() -> bool:
@@ -164,3 +165,6 @@ def _script(stock: str | None) -> str:
         f'[ -x {shlex.quote(python)} ] && exec {shlex.quote(python)} {shlex.join(words)} "$@"\n'
         f"printf '%s\\n' {shlex.quote('WARNING: az runs without brokerauth: ' + gone)} >&2\n{instead}"
     )
+
+
+BRIDGE = Az()

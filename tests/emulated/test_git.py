@@ -130,6 +130,21 @@ def test_a_token_that_was_refused_is_not_given_again(there: Session, tmp_path: P
 
 
 @pytest.mark.any_runtime
+def test_an_agents_token_is_marked_and_shared_with_nobody(there: Session, tmp_path: Path) -> None:
+    question = "capability[]=authtype\nprotocol=https\nhost=dev.azure.com\npath=contoso/app/_git/app\n"
+
+    def marks(session: str) -> object:
+        done = there.machine.run([HELPER, "get"], question, env=there.env | {"COPILOT_AGENT_SESSION_ID": session})
+        told = dict(line.split("=", 1) for line in done.stdout.splitlines())
+        return claims_of(told["credential"]).get("xms_cli_sid")
+
+    assert [marks(session) for session in ("", "one", "two", "")] == [None, ["one"], ["two"], None]
+    # One that was refused is renewed, and is the agent's still.
+    there.machine.run([HELPER, "erase"], question, env=there.env)
+    assert [marks(session) for session in ("one", "")] == [["one"], None]
+
+
+@pytest.mark.any_runtime
 def test_where_a_person_is_needed_git_ends_and_says_so(there: Session, tmp_path: Path) -> None:
     there.brokerauth("logout", "--yes")
     said = git(there, "ls-remote", CONTOSOS, ok=False)

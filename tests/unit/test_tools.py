@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from azext_brokerauth import bridges
+from azext_brokerauth import bridges, output, tools
+from azext_brokerauth.errors import BrokerAuthError
+from azext_brokerauth.errors.rendering import PLAIN, in_words
 
-BROKERAUTH = str(Path(sys.executable).with_name("brokerauth"))
+PAGE = Path(__file__).parents[2] / "docs/tools.md"
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This process's user has a configuration of git, and no terminal."""
+    for name in [name for name in os.environ if name.startswith(("AZURE", "GIT", "XDG", "COPILOT"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115
     (tmp_path / ".gitconfig").write_bytes(b"# mine, without an end")
     return tmp_path
 
 
-def run(home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    variables = {"HOME": str(home), "PATH": "/usr/bin:/bin", "SHELL": "/bin/bash", "LC_ALL": "C.UTF-8"} | env
-    command = [BROKERAUTH, "tool", *words]
-    return subprocess.run(command, env=variables, cwd=home, capture_output=True, text=True, check=False)
-
-
-def state(home: Path, name: str, **env: str) -> tuple[bool | None, str, bool]:
-    done = run(home, "list", **env)
-    assert done.stderr == ""
-    (tool,) = (tool for tool in json.loads(done.stdout) if tool["name"] == name)
+def state(name: str) -> tuple[bool | None, str, bool]:
+    (tool,) = (tool for tool in tools.list_tools() if tool["name"] == name)
     return tool["isInstalled"], tool["setUp"], tool["isAllowed"]
 
 
@@ -37,78 +40,106 @@ def everything(home: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in home.rglob("*") if path.is_file()}
 
 
-def test_every_tool_is_there_with_what_it_serves(home: Path) -> None:
-    tools = json.loads(run(home, "list").stdout)
-    assert [tool["name"] for tool in tools] == list(bridges.TOOLS)
-    assert [*tools[0]] == sorted(["name", "serves", "isInstalled", "setUp", "isAllowed", "problem"])
-    table = run(home, "list", "--output", "table").stdout
-    assert table.split()[:6] == ["Name", "Serves", "Installed", "SetUp", "Allowed", "Problem"]
-    for tool in tools:
-        assert tool["serves"] in table
+def test_every_tool_is_there_with_what_it_serves() -> None:
+    found = tools.list_tools()
+    assert [tool["name"] for tool in found] == list(bridges.TOOLS)
+    assert {*found[0]} == {"name", "serves", "isInstalled", "setUp", "isAllowed", "problem"}
+    rows = output.tool_rows(found)
+    assert [*rows[0]] == ["Name", "Serves", "Installed", "SetUp", "Allowed", "Problem"]
+    (git,) = (row for row in rows if row["Name"] == "git")
+    assert [*git.values()][2:] == ["yes", "no", "yes", ""]
 
 
-def test_the_list_tells_what_is_so(home: Path) -> None:
-    assert state(home, "git") == (True, "no", True)
-    assert state(home, "git", AZURE_BROKERAUTH_TOOLS="az")[2] is False
-    assert state(home, "git", PATH="/nowhere")[:2] == (False, "no")
-    assert run(home, "enable", "--name", "git", "--yes").returncode == 0
-    assert state(home, "git") == (True, "yes", True)
-    lines = (home / ".gitconfig").read_text().replace("git-credential-brokerauth", "git-credential-other", 1)
-    (home / ".gitconfig").write_text(lines)
-    assert state(home, "git") == (True, "no", True)
+def test_the_page_has_a_row_for_each_tool_and_shows_what_is_added(home: Path) -> None:
+    page = PAGE.read_text()
+    for name in bridges.TOOLS:
+        assert f"\n| [`{name}`](#{name}) |" in page
+        assert f"\n## {name}\n" in page
+    (shown,) = re.findall(r"```ini\n(.*?)```", page, re.DOTALL)
+    tools.enable_tool("git", yes=True)
+    added = (home / ".gitconfig").read_text()
+    assert re.sub(r'"!.*"', '""', shown) in re.sub(r'"!.*"', '""', added)
+
+
+def test_the_list_tells_what_is_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert state("git") == (True, "no", True)
+    tools.enable_tool("git", yes=True)
+    assert state("git") == (True, "yes", True)
+    monkeypatch.setenv("AZURE_BROKERAUTH_TOOLS", "az")
+    assert state("git") == (True, "yes", False)
+    (home / ".gitconfig").write_text((home / ".gitconfig").read_text().replace("-brokerauth", "-other", 1))
+    assert state("git")[1] == "no"
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert state("git")[0] is False
 
 
 def test_it_is_set_up_once_and_taken_back_to_the_byte(home: Path) -> None:
     at_first = everything(home)
-    done = run(home, "enable", "--name", "git", "--yes")
-    ((change),) = json.loads(done.stdout)["changed"]
+    ((change),) = tools.enable_tool("git", yes=True)["changed"]
     assert change["path"] == str(home / ".gitconfig")
     assert change["change"] in (home / ".gitconfig").read_text()
-    assert json.loads(run(home, "enable", "--name", "git", "--yes").stdout)["changed"] == []
-    assert json.loads(run(home, "disable", "--name", "git").stdout)["changed"] == [str(home / ".gitconfig")]
+    assert tools.enable_tool("git")["changed"] == [], "there is nothing to ask about"
+    assert tools.disable_tool("git") == {"name": "git", "changed": [str(home / ".gitconfig")], "left": []}
     assert everything(home) == at_first
-    assert json.loads(run(home, "disable", "--name", "git").stdout)["changed"] == []
+    assert tools.disable_tool("git")["changed"] == []
 
 
-def test_where_it_was_set_up_is_remembered(home: Path) -> None:
+def test_where_it_was_set_up_is_remembered(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = home / "elsewhere"
-    assert run(home, "enable", "--name", "git", "--yes", GIT_CONFIG_GLOBAL=str(elsewhere)).returncode == 0
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(elsewhere))
+    tools.enable_tool("git", yes=True)
     elsewhere.write_bytes(elsewhere.read_bytes() + b"[user]\n\tname = Ada\n")
-    assert json.loads(run(home, "disable", "--name", "git").stdout)["changed"] == [str(elsewhere)]
+    monkeypatch.delenv("GIT_CONFIG_GLOBAL")
+    assert tools.disable_tool("git")["changed"] == [str(elsewhere)]
     assert elsewhere.read_bytes() == b"[user]\n\tname = Ada\n"
 
 
-REFUSED = {
-    "nobody to ask": (["enable", "--name", "git"], {}, "there is no terminal to ask at", "--yes"),
-    "misspelt": (["enable", "--name", "gti", "--yes"], {}, "There is no tool 'gti' here", "Did you mean git?"),
-    "unknown": (["disable", "--name", "x"], {}, "There is no tool 'x' here", f"Name one of these: {bridges.TOOLS[0]}"),
-    "a setting": (
-        ["enable", "--name", "git", "--yes"],
-        {"AZURE_BROKERAUTH_TOOLS": "none"},
-        "BROKERAUTH_TOOLS is none",
-        "",
-    ),
-    "no git": (["enable", "--name", "git", "--yes"], {"PATH": "/nowhere"}, "git is not installed", "Install git"),
-    "no az": (["enable", "--name", "az", "--yes"], {}, "has no Azure CLI", "az brokerauth tool enable --name az"),
+REFUSED: dict[str, tuple[dict[str, Any], dict[str, str], str, str]] = {
+    "nobody to ask": ({"name": "git"}, {}, "there is no terminal to ask at", "Add --yes"),
+    "misspelt": ({"name": "gti", "yes": True}, {}, "There is no tool 'gti' here", "Did you mean git?"),
+    "unknown": ({"name": "x", "yes": True}, {}, "There is no tool 'x' here", f"Name one of these: {bridges.TOOLS[0]}"),
+    "a setting": ({"name": "git", "yes": True}, {"AZURE_BROKERAUTH_TOOLS": "none"}, "BROKERAUTH_TOOLS is none", ""),
+    "no git": ({"name": "git", "yes": True}, {"PATH": "/nowhere"}, "git is not installed", "Install git"),
+    "no az": ({"name": "az", "yes": True}, {}, "has no Azure CLI", "az brokerauth tool enable --name az"),
 }
 
 
 @pytest.mark.parametrize(("words", "env", "why", "remedy"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_done_says_why_and_changes_nothing(
-    home: Path, words: list[str], env: dict[str, str], why: str, remedy: str
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: dict[str, Any],
+    env: dict[str, str],
+    why: str,
+    remedy: str,
 ) -> None:
     at_first = everything(home)
-    done = run(home, *words, **env)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert why in done.stderr
-    assert remedy in done.stderr
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BrokerAuthError) as raised:
+        tools.enable_tool(**words)
+    assert why in raised.value.message
+    assert remedy in in_words(raised.value.remedies, PLAIN)
     assert everything(home) == at_first
 
 
-def test_what_somebody_else_has_to_undo_is_named(home: Path) -> None:
-    """A file that is set up, then changed, and that git can no more read."""
-    run(home, "enable", "--name", "git", "--yes")
+def test_what_git_can_no_more_read_is_named(home: Path) -> None:
+    tools.enable_tool("git", yes=True)
     (home / ".gitconfig").write_text("[broken\n\tbrokerauth")
-    done = run(home, "disable", "--name", "git")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert f"{home}/.gitconfig cannot be changed: git cannot read it" in done.stderr
+    with pytest.raises(BrokerAuthError, match=rf"{home}/\.gitconfig cannot be changed: git cannot read it"):
+        tools.disable_tool("git")
+
+
+def test_the_commands_show_it(home: Path) -> None:
+    program = [str(Path(sys.executable).with_name("brokerauth")), "tool"]
+    env = {"HOME": str(home), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*program, *words], env=env, cwd=home, capture_output=True, text=True, check=False)
+
+    listed = run("list", "--output", "table")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert listed.stdout.split()[:5] == ["Name", "Serves", "Installed", "SetUp", "Allowed"]
+    refused = run("enable", "--name", "gti")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "ERROR: There is no tool 'gti' here.\nDid you mean git?\n"
