@@ -50,7 +50,10 @@ class Az(Bridge):
 
     def leftovers(self, home: Home, recorded: Sequence[Path]) -> list[Edit]:
         """Of every shell: another one may have been in use."""
-        directories = dict.fromkeys([home.programs, *(path.parent for path in recorded if path.name == "az")])
+        directories = dict.fromkeys(path.parent for path in recorded if path.name == "az")
+        usual = home.programs / "az"
+        if not directories or _is_ours(usual) or not os.path.lexists(usual):
+            directories[home.programs] = None
         found = []
         for directory in directories:
             found.append(Edit(_path(directory), lambda content: content, _without_script, "the start script"))

@@ -70,6 +70,17 @@ def test_somebody_elses_az_is_neither_replaced_nor_removed(home: Home) -> None:
         AZ.leftovers(home, ())
 
 
+def test_where_it_was_put_is_remembered_and_somebody_elses_az_is_in_nobodys_way(home: Home) -> None:
+    elsewhere = Home(home.path, home.environ, home.path / "bin")
+    record = Record(home.path / ".azure", "az")
+    record.make(AZ.edits(elsewhere))
+    home.programs.mkdir(parents=True)
+    (home.programs / "az").write_text("#!/bin/sh\n# theirs\n")
+    assert record.take_back(AZ.leftovers(home, record.paths())) == [home.path / "bin/az", home.path / ".bashrc"]
+    assert not (home.path / "bin").exists()
+    assert (home.programs / "az").exists()
+
+
 def test_two_settings_forbid_it() -> None:
     assert AZ.why_not(Settings()) == ""
     assert AZ.why_not(Settings(tools="git")) == "default is git"
