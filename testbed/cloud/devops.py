@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import jwt
 
 from testbed.cloud.issuer import Issuer
-from testbed.cloud.web import Reply, Request, json_reply
+from testbed.cloud.web import Headers, Reply, Request, json_reply
 from testbed.directory import CONTOSO, FABRIKAM
 from testbed.journal import Journal
 
@@ -103,8 +103,8 @@ def _refusal(tenant: str) -> Reply:
         'Basic realm="https://dev.azure.com/"',
         "TFS-Federated",
     )
-    headers: dict[str, str | tuple[str, ...]] = {"WWW-Authenticate": challenges, "X-VSS-ResourceTenant": tenant}
-    return Reply(b"TF400813: The user is not authorized to access this resource.", 401, headers)
+    headers: Headers = {"WWW-Authenticate": challenges, "X-VSS-ResourceTenant": tenant}
+    return json_reply({"message": "TF400813: The user is not authorized to access this resource."}, 401, headers)
 
 
 def _variables(request: Request, path: Path, rest: list[str]) -> dict[str, str]:
