@@ -41,9 +41,9 @@ $(BIN)/.tests: setup.py requirements-test.txt | $(BIN)/python
 system:
 	sh testbed/install-system-packages
 
-# What tests need besides: a browser, the programs that check deploy/, and the shells that complete.
+# What tests need besides: a browser, the programs that check deploy/, git, and the shells that complete.
 system-for-tests: system
-	sh testbed/install-system-packages chromium-driver cloud-init debootstrap jq zsh fish
+	sh testbed/install-system-packages chromium-driver cloud-init curl debootstrap git jq zsh fish
 
 ifeq ($(RUNTIME),real)
 demo: system
