@@ -41,9 +41,11 @@ $(BIN)/.tests: setup.py requirements-test.txt | $(BIN)/python
 system:
 	sh testbed/install-system-packages
 
-# What tests need besides: a browser, the programs that check deploy/, and the shells that complete.
+# What tests need besides: a browser, the programs that check deploy/, the shells that complete, and what asks us for
+# tokens. Of that, what is there in another version too, or would start a service, is unpacked beside the system.
 system-for-tests: system
-	sh testbed/install-system-packages chromium-driver cloud-init debootstrap jq zsh fish
+	sh testbed/install-system-packages chromium-driver cloud-init debootstrap jq zsh fish skopeo
+	sh testbed/unpack-packages .tools kubernetes-client docker-registry
 
 ifeq ($(RUNTIME),real)
 demo: system
@@ -103,4 +105,4 @@ $(WHEEL): $(SOURCES) | $(BIN)/python
 	ln -sf $$(basename $$(ls dist/brokerauth-*.whl)) $@
 
 clean:
-	rm -rf $(VENV) .az build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .az .tools build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

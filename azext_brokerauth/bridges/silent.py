@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from azext_brokerauth import settings
+from azext_brokerauth import clouds, settings
 from azext_brokerauth.accounts import AccountStore
 from azext_brokerauth.errors import SIGN_IN, BrokerAuthError, BrokerOffError, NotSignedInError
 from azext_brokerauth.machine import detect
-from azext_brokerauth.models import Account, Prompt, Token, TokenRequest, own
+from azext_brokerauth.models import Account, Prompt, Token, TokenRequest, configure, own
 from azext_brokerauth.settings import Settings, policy
 from azext_brokerauth.tokens import Tokens
 from azext_brokerauth.tokens.eligibility import eligibility
@@ -31,12 +31,14 @@ class Wanted:
     :param tenant: tenant ID or domain; empty for that of the account.
     :param username: whose token; empty for the account in use.
     :param renew: the token given before was refused: have a new one.
+    :param cloud: the cloud that it is for, as az names it: nobody's who signed in to another; empty for any.
     """
 
     scope: str
     tenant: str = ""
     username: str = ""
     renew: bool = False
+    cloud: str = ""
 
 
 class Source:
@@ -72,6 +74,7 @@ class Source:
         if isinstance(obstacle, BrokerAuthError):
             raise obstacle
         account = self._account(wanted.username or chosen.login_hint)
+        _check_cloud(account, wanted.cloud)
         target = replace(account.target, tenant=wanted.tenant or account.tenant)
         again = own("login", "--username", account.username)
         policy.check_target(chosen, target, f"of {account.username}'s sign-in", again)
@@ -108,6 +111,20 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _check_cloud(account: Account, name: str) -> None:
+    """Raise if the account signed in to another cloud than this one.
+
+    :raises NotSignedInError: it is told which, and what to set.
+    """
+    own_cloud = clouds.of_authority(account.authority)
+    if name and own_cloud and own_cloud.name != name:
+        authority = next(cloud.authorities[0] for cloud in clouds.CLOUDS if cloud.name == name)
+        raise NotSignedInError(
+            f"The token is for {name}, and {account.username} signed in to {own_cloud.name}.",
+            remedies=configure("set", f"brokerauth.authority={authority}") + SIGN_IN,
+        )
 
 
 def check_allowed(tool: str, chosen: Settings) -> None:
