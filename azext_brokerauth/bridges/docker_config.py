@@ -12,7 +12,7 @@ from azext_brokerauth import files
 from azext_brokerauth.bridges import Home, acr
 from azext_brokerauth.bridges.edits import Edit
 from azext_brokerauth.errors import SettingsError
-from azext_brokerauth.models import run
+from azext_brokerauth.models import filled, person
 
 _HELPERS, _LOGINS = "credHelpers", "auths"
 _TAB = "\t"
@@ -27,15 +27,16 @@ def edits(home: Home, helper: str) -> list[Edit]:
     where = path(home)
     try:
         found = _registries(files.read_beyond_links(where))
-    except (OSError, ValueError):
+    except OSError:
         found = []
+    except ValueError as error:
+        raise SettingsError(
+            f"{where} cannot be changed: {error}. Nothing was changed.", remedies=person("Fix that file.")
+        ) from error
     if not found:
         raise SettingsError(
             f"{where} names no registry of Azure's yet, and docker knows no pattern for all of them.",
-            remedies=run(
-                *("az", "acr", "login", "--name", "REGISTRY"),
-                text=f'Add "{_HELPERS}": {{"REGISTRY.azurecr.io": "{helper}"}} to it. Or, to have it named there,',
-            ),
+            remedies=filled(person("Add {line} to it."), line=f'"{_HELPERS}": {{"REGISTRY.azurecr.io": "{helper}"}}'),
         )
     return [_edit(where, helper, ", ".join(f"{_HELPERS}.{host} = {helper}" for host in found))]
 
@@ -61,6 +62,9 @@ def _edit(where: Path, helper: str, shown: str) -> Edit:
         return _changed(content, change if hosts else lambda _: None)
 
     def remove(content: bytes) -> bytes:
+        if json.dumps(helper).encode() not in content:
+            return content  # whatever it is by now
+
         def change(settings: dict[str, Any]) -> None:
             left = {host: name for host, name in settings.get(_HELPERS, {}).items() if name != helper}
             if left != settings.get(_HELPERS):
@@ -101,7 +105,7 @@ def _registries(content: bytes) -> list[str]:
 def _read(content: bytes) -> dict[str, Any]:
     """:raises ValueError: it is no settings file of docker's."""
     try:
-        settings = json.loads(content.decode(), object_pairs_hook=_once)
+        settings = json.loads(content.decode() if content.strip() else "{}", object_pairs_hook=_once)
     except (RecursionError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError("it is no JSON that can be read") from error
     if not isinstance(settings, dict):

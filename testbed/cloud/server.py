@@ -89,7 +89,7 @@ def _handler(services: Mapping[str, Service], journal: Journal) -> type[BaseHTTP
                 host=host,
                 path=url.path,
                 query=dict(parse_qsl(url.query, keep_blank_values=True)),
-                headers={name.lower(): value for name, value in self.headers.items()},
+                headers={name.lower(): ", ".join(self.headers.get_all(name, ())) for name in self.headers},
                 body=self._body(),
             )
             service = services.get(host)
