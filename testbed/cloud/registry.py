@@ -133,6 +133,8 @@ def _forwarded(request: Request) -> Reply:
         if request.method == "HEAD" and (length := answer.getheader("Content-Length")):
             kept["Content-Length"] = length
         return Reply(body, answer.status, kept)
+    except OSError:
+        return json_reply({"errors": [{"code": "NAME_UNKNOWN", "message": "nobody started a registry here"}]}, 404)
     finally:
         connection.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from azext_brokerauth import errors, output, settings
 from azext_brokerauth.accounts import AccountStore, Records
+from azext_brokerauth.bridges import Home, acr, docker, kubectl
 from azext_brokerauth.broker import messages
 from azext_brokerauth.broker.messages import Failure, MessageError
 from azext_brokerauth.errors.lookup import from_trouble
@@ -23,8 +27,10 @@ from azext_brokerauth.health.az_cache import UnreadableCacheError
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.probe import Ran
 from azext_brokerauth.keyring import secret_service
+from azext_brokerauth.models import Account, Token
 from azext_brokerauth.models import Target as Where
 from azext_brokerauth.settings import Settings, policy
+from azext_brokerauth.spelling import GUID
 from tests.unit.health.machine import POWERSHELL, SYSTEM32, FakeProbe, healthy_machine
 
 CORPUS = Path(__file__).with_name("corpus")
@@ -103,6 +109,87 @@ def child_message(line: bytes) -> None:
         error = from_trouble(message.trouble, message.text, message.correlation_id, where)
         assert str(error)
         in_words(error.remedies, AZ)
+
+
+# ---- what other tools say, and their own files
+
+
+@_target(
+    *_JSON, b'"apiVersion"', b'"spec"', b'"cluster"', b'"config"', b'"serverId"', b"client.authentication.k8s.io/v1"
+)
+def exec_info(content: bytes) -> None:
+    """Whatever kubectl, or somebody in its place, says in its variable and its arguments: a question about one
+    application, or an error that says why there is none."""
+    text = content.decode("utf-8", "surrogateescape").replace("\0", "")
+    variable, _, rest = text.partition("\n")
+    found = _outcome(
+        lambda: kubectl.question(rest.split(), {"KUBERNETES_EXEC_INFO": variable}), errors.InvalidInputError
+    )
+    if isinstance(found, kubectl.Question):
+        assert re.fullmatch(rf"{GUID}/\.default", found.wanted.scope)
+
+
+@_target(
+    b"command: kubelogin",
+    b"args: ",
+    b"- ",
+    b"  ",
+    b"\n",
+    b"&a ",
+    b"*a",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"'",
+    b'"',
+    b"#",
+    b"<<: ",
+)
+def kubeconfig_file(content: bytes) -> None:
+    """Whatever a kubeconfig is: our program stands for kubelogin, and what is taken back is what was there; or it is
+    refused, and nothing is written."""
+    with _file("home/.kube/config", content) as path:
+        home = Home(path.parents[1], {"PATH": ""}, path.parents[1] / "bin")
+        found = _outcome(lambda: kubectl.BRIDGE.edits(home), errors.SettingsError)
+        if isinstance(found, errors.SettingsError):
+            return
+        edit = found[0]
+        ours = _outcome(lambda: edit.add(content), ValueError)
+        if isinstance(ours, bytes):
+            assert edit.add(ours) == ours
+            before, after = yaml.safe_load(content), yaml.safe_load(edit.remove(ours) or b"")
+            assert json.dumps(before, default=str).count("kubelogin") <= json.dumps(after, default=str).count(
+                "kubelogin"
+            )
+
+
+@_target(*_JSON, b'"auths"', b'"credHelpers"', b'"contoso.azurecr.io"', b'"brokerauth"', b"\n\t", b"  ")
+def docker_settings(content: bytes) -> None:
+    """Whatever docker's settings are: with our helper they are what they were, but for that; or they are refused."""
+    with _file("home/.docker/config.json", content) as path:
+        home = Home(path.parents[1], {"PATH": ""}, path.parents[1] / "bin")
+        found = _outcome(lambda: docker.BRIDGE.edits(home), errors.SettingsError)
+        if isinstance(found, errors.SettingsError):
+            return
+        ours = found[0].add(content)
+        assert found[0].add(ours) == ours
+        kept = {**json.loads(content), "credHelpers": None}
+        assert {**json.loads(ours), "credHelpers": None} == kept or "NaN" in str(kept)
+        assert b'"brokerauth"' not in (found[0].remove(ours) or b"").partition(b'"credHelpers"')[2]
+
+
+@_target(*_JSON, b'"refresh_token": "', b'"errors": [', b'"code"', b'"message"')
+def registry_answer(content: bytes) -> None:
+    """Whatever a registry answers: a credential, or an error that holds no token."""
+    where, who = acr.Registry("contoso.azurecr.io", "AzureCloud"), Account("ada", "a", "a", "t", "c", "login")
+    token = Token("the-token", 1, "Bearer", "broker", "t", who)
+    for status in (200, 401):
+        answer = (status, content)
+        found = _outcome(
+            lambda answer=answer: acr.credential(where, lambda _: token, lambda *_: answer), errors.BrokerAuthError
+        )
+        assert (isinstance(found, str) and status == 200) or "the-token" not in str(found)
 
 
 # ---- files of the user's own and of the machine

@@ -213,7 +213,7 @@ def test_every_file_that_kubectl_reads_is_looked_at(home: Home, record: Record, 
         "users: [1, [2], {user: 3}]\n",
         "users:\n- name: a\n  user: {exec: {command: [kubelogin], args: 5}}\n",
         "\0",
-        "[" * 5000,
+        "[" * 1200,
         f"users:\n- name: a\n  user: {{exec: {{command: kubelogin, args: [get-token, --server-id, {AKS}, --legacy]}}}}",
     ],
 )
