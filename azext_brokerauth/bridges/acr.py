@@ -66,14 +66,14 @@ def registry(server: str) -> Registry | None:
     return Registry(host, _CLOUDS[found["cloud"]]) if found else None
 
 
-def credential(where: Registry, token_for: Callable[[Wanted], Token], post: Post | None = None) -> str:
+def credential(where: Registry, token_for: Callable[[Wanted], Token], send: Post | None = None) -> str:
     """The registry's own refresh token, which goes with the user name :data:`USER`.
 
     :param token_for: gets a token of Entra's. One that the registry refuses is renewed once.
-    :keyword post: asks the registry.
+    :param send: asks the registry; None: :func:`post`.
     :raises ~azext_brokerauth.errors.BrokerAuthError: there is none.
     """
-    post = post or _post
+    send = send or post
     for renew in (False, True):
         token = token_for(Wanted(SCOPE, cloud=where.cloud, renew=renew))
         form = {
@@ -83,7 +83,7 @@ def credential(where: Registry, token_for: Callable[[Wanted], Token], post: Post
             "access_token": token.value,
         }
         try:
-            status, content = post(f"https://{where.host}/oauth2/exchange", form)
+            status, content = send(f"https://{where.host}/oauth2/exchange", form)
         except TimeoutError as error:
             raise BrokerTimeoutError(
                 f"{where.host} did not answer within {_PATIENCE:.0f} s.", remedies=AGAIN
@@ -143,16 +143,18 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """A token goes where it was meant to go, and nowhere else."""
 
 
-def _post(url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
+def post(url: str, form: Mapping[str, str], patience: float = _PATIENCE) -> tuple[int, bytes]:
     """As :data:`Post`, through the proxy that the variables name, trusting whom they name.
 
     In a thread that nobody waits for longer: neither a name server nor a slow answer has any limit of its own.
+
+    :param patience: seconds.
     """
     outcome: list[tuple[int, bytes] | OSError] = []
 
     def send() -> None:
         try:
-            outcome.append(_sent(url, form))
+            outcome.append(_sent(url, form, patience))
         except OSError as error:
             outcome.append(error)
         except HTTPException as error:
@@ -160,7 +162,7 @@ def _post(url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
 
     thread = threading.Thread(target=send, daemon=True)
     thread.start()
-    thread.join(_PATIENCE)
+    thread.join(patience)
     if not outcome:
         raise TimeoutError
     if isinstance(outcome[0], OSError):
@@ -168,15 +170,20 @@ def _post(url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
     return outcome[0]
 
 
-def _sent(url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
+def _sent(url: str, form: Mapping[str, str], patience: float) -> tuple[int, bytes]:
     # requests, and so msal and az, look at these two; OpenSSL by itself at SSL_CERT_FILE and SSL_CERT_DIR.
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or None
     is_directory = bundle is not None and os.path.isdir(bundle)
-    trust = ssl.create_default_context(cafile=None if is_directory else bundle, capath=bundle if is_directory else None)
+    try:
+        trust = ssl.create_default_context(
+            cafile=None if is_directory else bundle, capath=bundle if is_directory else None
+        )
+    except OSError as error:
+        raise OSError(f"the trusted certificates in {bundle} cannot be read") from error
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trust), _NoRedirect)
     asked = urllib.request.Request(url, urlencode(form).encode(), {"Accept": "application/json"})  # noqa: S310
     try:
-        with opener.open(asked, timeout=_PATIENCE) as reply:
+        with opener.open(asked, timeout=patience) as reply:
             return reply.status, reply.read(_LONGEST)
     except urllib.error.HTTPError as refusal:
         with refusal:

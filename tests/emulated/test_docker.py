@@ -158,6 +158,20 @@ def test_a_registry_of_another_tenant_says_so(there: Session, tmp_path: Path) ->
 
 
 @pytest.mark.any_runtime
+def test_nobodys_token_goes_to_a_registry_of_another_cloud_or_to_a_look_alike(there: Session) -> None:
+    there.tell("login")
+    there.machine.clear_journal()
+    helper = [str(SCRIPTS / docker.PROGRAM), "get"]
+    done = there.run(helper, input="contoso.azurecr.us")
+    assert done.returncode == 1
+    assert f"{ADA.username} signed in to AzureCloud" in done.stdout
+    assert "authority=login.microsoftonline.us" in done.stdout
+    done = there.run(helper, input=f"{HOST}.evil.example")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "credentials not found in native keychain\n", "")
+    assert there.machine.journal() == []
+
+
+@pytest.mark.any_runtime
 def test_a_registry_that_cannot_be_reached_is_told(there: Session) -> None:
     there.tell("login")
     assert skopeo(there, "inspect", f"docker://{HOST}/app:1").returncode != 0  # there is no such image; a token is kept

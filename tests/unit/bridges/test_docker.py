@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from azext_brokerauth.bridges import Home, acr, docker
+from azext_brokerauth.bridges import Home, acr, docker, start_script
 from azext_brokerauth.bridges.edits import Record
 from azext_brokerauth.bridges.silent import Wanted
 from azext_brokerauth.errors import (
@@ -337,8 +339,21 @@ def test_docker_finds_its_helper_by_path_alone(home: Home, record: Record) -> No
     path = settings_of(home)
     enable(elsewhere, record)
     assert (home.programs / docker.PROGRAM).stat().st_mode & 0o777 == 0o755
+    listed = subprocess.run([home.programs / docker.PROGRAM, "list"], capture_output=True, text=True, check=True)
+    assert listed.stdout == "{}\n"
     assert any(str(home.programs) in note for note in docker.BRIDGE.notes(elsewhere))
     assert not any(str(home.programs) in note for note in docker.BRIDGE.notes(home))
     disable(elsewhere, record)
     assert path.read_text() == CONFIG
     assert not (home.path / ".local").exists()
+
+
+@pytest.mark.parametrize(("tool", "words", "said"), [("docker", ["list"], "{}\n"), ("kubectl", ["get-token"], "")])
+def test_the_program_starts_from_azs_folder_too(tool: str, words: list[str], said: str) -> None:
+    """Where pip made no console script, and with nothing of the current directory or of PYTHON* loaded."""
+    start = Path(start_script.__file__).with_name("start.py")
+    command = [sys.executable, "-I", str(start), tool, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    assert done.stdout == said
+    assert done.returncode == (0 if said else 1)
+    assert ("--server-id is missing" in done.stderr) == (tool == "kubectl")
