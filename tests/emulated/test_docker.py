@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from tests.emulated.session import Session, session
 from tests.waiting import wait_until
 
 SCRIPTS = Path(sys.executable).parent
+PAGE = Path(__file__).parents[2] / "docs/docker.md"
 REGISTRY = Path(__file__).parents[2] / ".tools/usr/bin/docker-registry"
 """Debian's, which `make system-for-tests` unpacks."""
 HOST = HOSTS[0]
@@ -139,7 +141,9 @@ def test_when_the_registry_takes_none_of_the_tokens_any_more_there_are_new_ones(
 
 
 @pytest.mark.any_runtime
-def test_skopeo_tells_what_to_do_when_nobody_is_signed_in(there: Session) -> None:
+def test_skopeo_tells_what_to_do_when_nobody_is_signed_in(there: Session, tmp_path: Path) -> None:
+    (shown,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)  # set up by hand
+    (tmp_path / ".docker/config.json").write_text(shown)
     done = skopeo(there, "inspect", f"docker://{HOST}/app:1")
     assert done.returncode != 0
     assert "Nobody is signed in through the broker. Run: brokerauth login" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from testbed.directory import ADA, CONTOSO, FABRIKAM
 from tests.emulated.session import Session, session
 
 SCRIPTS = Path(sys.executable).parent
+PAGE = Path(__file__).parents[2] / "docs/kubectl.md"
 _UNPACKED = Path(__file__).parents[2] / ".tools/usr/bin/kubectl"
 """Debian's, which `make system-for-tests` unpacks."""
 
@@ -109,6 +111,17 @@ def test_each_kubectl_is_served_in_the_version_that_it_asks_for(there: Session, 
     assert {(entry["status"], entry["username"], entry["tid"]) for entry in facts} == {
         (200, ADA.username, CONTOSO.tenant_id)
     }
+
+
+@pytest.mark.any_runtime
+def test_the_page_says_how_all_clusters_share_one_user(there: Session) -> None:
+    program, version = KUBECTLS[-1]
+    there.tell("login")
+    (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    config = Path(there.env["HOME"], "config")
+    config.write_text(shown.replace("k8s.io/v1\n", f"k8s.io/{version}\n"))  # v1, unless this kubectl is too old for it
+    done = ask(there, program, f"--kubeconfig={config}", "get", "pods", "--output=name")
+    assert (done.returncode, done.stdout.split()) == (0, ["pod/greeter"]), done.stderr
 
 
 def test_a_token_that_the_cluster_refuses_is_renewed_at_once(there: Session) -> None:
