@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from azext_brokerauth.bridges import Bridge, Home
 from azext_brokerauth.bridges.program import run
-from azext_brokerauth.bridges.silent import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,10 +90,11 @@ def _store(request: str, write: Callable[[str], object]) -> int:
 
 
 def _credential(server: str) -> tuple[str, str] | None:
-    # Another server costs nobody a connection's worth of modules.
+    # docker asks for every server that it knows, and most are others': for these, next to nothing is loaded.
     if ".azurecr." not in server.lower():
         return None
     from azext_brokerauth.bridges import acr
+    from azext_brokerauth.bridges.silent import Source
 
     registry = acr.registry(server)
     if registry is None:

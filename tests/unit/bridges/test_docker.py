@@ -357,3 +357,13 @@ def test_the_program_starts_from_azs_folder_too(tool: str, words: list[str], sai
     assert done.stdout == said
     assert done.returncode == (0 if said else 1)
     assert ("--server-id is missing" in done.stderr) == (tool == "kubectl")
+
+
+def test_for_another_server_nothing_is_loaded_that_gets_tokens() -> None:
+    program = (
+        "import sys; from azext_brokerauth.bridges.docker import main; sys.argv = ['', 'get']; code = main();"
+        "print(code, [name for name in ('ssl', 'urllib.request', 'azext_brokerauth.tokens', 'logging', 'cryptography')"
+        " if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], input="ghcr.io", capture_output=True, text=True, check=True)
+    assert done.stdout == "credentials not found in native keychain\n1 []\n"
