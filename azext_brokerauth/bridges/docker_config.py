@@ -38,7 +38,7 @@ def edits(home: Home, helper: str) -> list[Edit]:
             f"{where} names no registry of Azure's yet, and docker knows no pattern for all of them.",
             remedies=filled(person("Add {line} to it."), line=f'"{_HELPERS}": {{"REGISTRY.azurecr.io": "{helper}"}}'),
         )
-    return [_edit(where, helper, ", ".join(f"{_HELPERS}.{host} = {helper}" for host in found))]
+    return [_edit(where, helper, "\n".join(f"{_HELPERS}.{host} = {helper}" for host in found))]
 
 
 def leftovers(home: Home, helper: str, recorded: Sequence[Path]) -> list[Edit]:

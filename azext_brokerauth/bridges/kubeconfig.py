@@ -44,7 +44,10 @@ def edits(home: Home, program: str) -> list[Edit]:
             ),
         )
     command = found_as(home, program)
-    return [_edit(path, program, command, f"command: {command} (for {', '.join(names)})") for path, names in found]
+    return [
+        _edit(path, program, command, "\n".join(f"command: {command} (user {name})" for name in names))
+        for path, names in found
+    ]
 
 
 def leftovers(home: Home, program: str, recorded: Sequence[Path]) -> list[Edit]:

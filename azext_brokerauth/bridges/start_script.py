@@ -25,7 +25,9 @@ def edits(home: Home, program: str, tool: str) -> list[Edit]:
         return []
     script = f'{_FIRST}exec {shlex.join(command(program, tool))} "$@"\n'.encode()
     return [
-        Edit(home.programs / program, lambda _: script, _without, "the program, which PATH does not lead to", 0o755)
+        Edit(
+            home.programs / program, lambda _: script, _without, "a start script, since PATH does not lead to it", 0o755
+        )
     ]
 
 
