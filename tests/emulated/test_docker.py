@@ -32,9 +32,11 @@ HOST = HOSTS[0]
 
 @pytest.fixture(scope="module")
 def machine(runtime: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """Ada has signed in."""
     directory = tmp_path_factory.mktemp(runtime)
     with session("default", runtime, directory) as there, _registry(there, directory):
         there.env["PATH"] = f"{SCRIPTS}:{there.env['PATH']}"
+        there.tell("login")
         yield there
 
 
@@ -72,14 +74,16 @@ def _answers(there: Session) -> bool:
 @pytest.fixture
 def there(machine: Session, tmp_path: Path) -> Session:
     """docker knows the registry by a login of long ago, and brokerauth has been enabled for it."""
-    machine.env.update(HOME=str(tmp_path), AZURE_CONFIG_DIR=str(tmp_path / ".azure"))
     machine.machine.clear_journal()
-    (tmp_path / ".azure").mkdir()
-    (tmp_path / ".docker").mkdir()
-    (tmp_path / ".docker/config.json").write_text(json.dumps({"auths": {HOST: {}}}, indent="\t"))
-    place = Home(tmp_path, machine.env, tmp_path / ".local/bin")
-    Record(tmp_path / ".azure", "docker").make(docker.BRIDGE.edits(place))
+    settings_of(machine).parent.mkdir(exist_ok=True)
+    settings_of(machine).write_text(json.dumps({"auths": {HOST: {}}}, indent="\t"))
+    place = Home(machine.machine.home, machine.env, tmp_path / "bin")
+    Record(tmp_path, "docker").make(docker.BRIDGE.edits(place))
     return machine
+
+
+def settings_of(there: Session) -> Path:
+    return there.machine.home / ".docker/config.json"
 
 
 def image(directory: Path) -> str:
@@ -104,38 +108,30 @@ def image(directory: Path) -> str:
     return f"oci:{directory}:it"
 
 
-def skopeo(there: Session, *words: str) -> subprocess.CompletedProcess[str]:
+def skopeo(there: Session, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     program = shutil.which("skopeo")
     assert program, "run: make system-for-tests"
-    return there.run([program, "--insecure-policy", *words], timeout=120)
+    return there.run([program, "--insecure-policy", *words], timeout=120, **env)
 
 
 def exchanges(there: Session) -> list[dict[str, Any]]:
     return [entry for entry in there.machine.journal() if entry["method"] == "POST /oauth2/exchange"]
 
 
-@pytest.mark.any_runtime
-def test_an_image_is_pushed_and_read_and_no_secret_is_stored(there: Session, tmp_path: Path) -> None:
-    there.tell("login")
-    before = (tmp_path / ".docker/config.json").read_text()
+def test_an_image_is_pushed_and_read_with_no_secret_stored_and_a_refused_token_is_renewed(
+    there: Session, tmp_path: Path
+) -> None:
+    before = settings_of(there).read_text()
     done = skopeo(there, "copy", image(tmp_path / "image"), f"docker://{HOST}/team/app:1")
     assert done.returncode == 0, done.stderr
-    done = skopeo(there, "inspect", f"docker://{HOST}/team/app:1")
-    assert json.loads(done.stdout)["Name"] == f"{HOST}/team/app"
     facts = exchanges(there)
     assert {(one["status"], one["username"], one["tid"]) for one in facts} == {(200, ADA.username, CONTOSO.tenant_id)}
     assert len({one["uti"] for one in facts}) == 1  # Entra's token is kept, encrypted; the registry's nowhere
-    assert (tmp_path / ".docker/config.json").read_text() == before  # and no file has it: Session.check
-
-
-def test_when_the_registry_takes_none_of_the_tokens_any_more_there_are_new_ones(there: Session, tmp_path: Path) -> None:
-    there.tell("login")
-    done = skopeo(there, "copy", image(tmp_path / "image"), f"docker://{HOST}/renewed:1")
-    assert done.returncode == 0, done.stderr
+    assert settings_of(there).read_text() == before  # and no other file has it: Session.check
     there.python(f"import urllib.request; urllib.request.urlopen('https://{HOST}/testbed/revoke').read()")
     there.machine.clear_journal()
-    done = skopeo(there, "inspect", f"docker://{HOST}/renewed:1")
-    assert done.returncode == 0, done.stderr
+    done = skopeo(there, "inspect", f"docker://{HOST}/team/app:1")
+    assert json.loads(done.stdout)["Name"] == f"{HOST}/team/app"
     assert [one["status"] for one in exchanges(there)][:2] == [401, 200]
     assert {one["status"] for one in exchanges(there)[1:]} == {200}  # skopeo asks for each of its connections
 
@@ -143,18 +139,16 @@ def test_when_the_registry_takes_none_of_the_tokens_any_more_there_are_new_ones(
 @pytest.mark.any_runtime
 def test_skopeo_tells_what_to_do_when_nobody_is_signed_in(there: Session, tmp_path: Path) -> None:
     (shown,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)  # set up by hand
-    (tmp_path / ".docker/config.json").write_text(shown)
-    done = skopeo(there, "inspect", f"docker://{HOST}/app:1")
+    settings_of(there).write_text(shown)
+    done = skopeo(there, "inspect", f"docker://{HOST}/app:1", AZURE_CONFIG_DIR=str(tmp_path))
     assert done.returncode != 0
     assert "Nobody is signed in through the broker. Run: brokerauth login" in done.stderr
     assert exchanges(there) == []
 
 
 @pytest.mark.any_runtime
-def test_a_registry_of_another_tenant_says_so(there: Session, tmp_path: Path) -> None:
-    there.tell("login")
-    config = tmp_path / ".docker/config.json"
-    config.write_text(config.read_text().replace(HOST, HOSTS[1]))
+def test_a_registry_of_another_tenant_says_so(there: Session) -> None:
+    settings_of(there).write_text(settings_of(there).read_text().replace(HOST, HOSTS[1]))
     done = skopeo(there, "inspect", f"docker://{HOSTS[1]}/app:1")
     assert done.returncode != 0
     assert f"{HOSTS[1]} does not take the token of {ADA.username}" in done.stderr
@@ -163,7 +157,6 @@ def test_a_registry_of_another_tenant_says_so(there: Session, tmp_path: Path) ->
 
 @pytest.mark.any_runtime
 def test_nobodys_token_goes_to_a_registry_of_another_cloud_or_to_a_look_alike(there: Session) -> None:
-    there.tell("login")
     there.machine.clear_journal()
     helper = [str(SCRIPTS / docker.PROGRAM), "get"]
     done = there.run(helper, input="contoso.azurecr.us")
@@ -177,7 +170,6 @@ def test_nobodys_token_goes_to_a_registry_of_another_cloud_or_to_a_look_alike(th
 
 @pytest.mark.any_runtime
 def test_a_registry_that_cannot_be_reached_is_told(there: Session) -> None:
-    there.tell("login")
     assert skopeo(there, "inspect", f"docker://{HOST}/app:1").returncode != 0  # there is no such image; a token is kept
     healthy = there.machine.scenario
     for trouble, told in (("unreachable", "cannot be reached"), ("expired-certificate", "certificate has expired")):

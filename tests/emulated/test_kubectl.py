@@ -45,29 +45,29 @@ def test_there_is_a_kubectl_to_test_with() -> None:
 
 @pytest.fixture(scope="module")
 def machine(runtime: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """Ada has signed in."""
     with session("default", runtime, tmp_path_factory.mktemp(runtime)) as there:
         there.env["PATH"] = f"{SCRIPTS}:{there.env['PATH']}"
+        there.tell("login")
         yield there
 
 
 @pytest.fixture
 def there(machine: Session, tmp_path: Path) -> Session:
-    """Nobody has signed in yet, in a home of this test's own; kubelogin's entries are converted."""
-    machine.env.update(HOME=str(tmp_path), AZURE_CONFIG_DIR=str(tmp_path / ".azure"))
+    """With a kubeconfig of this test's own."""
+    machine.env["KUBECONFIG"] = str(tmp_path / "config")
     machine.machine.clear_journal()
-    (tmp_path / ".azure").mkdir()
     return machine
 
 
-def converted(there: Session, version: str = "v1beta1") -> None:
+def converted(there: Session, version: str = "v1beta1", tenant: str = CONTOSO.tenant_id) -> None:
     """A kubeconfig as az and kubelogin leave it, and `tool enable --name kubectl`."""
-    home = Path(there.env["HOME"])
     entry: dict[str, Any] = {
         "apiVersion": f"client.authentication.k8s.io/{version}",
         "command": "kubelogin",
         "args": [
             *("get-token", "--login", "devicecode", "--server-id", SERVER_ID, "--client-id", "80faf920"),
-            *("--tenant-id", CONTOSO.tenant_id, "--environment", "AzurePublicCloud"),
+            *("--tenant-id", tenant, "--environment", "AzurePublicCloud"),
         ],
         "provideClusterInfo": False,
         **({"interactiveMode": "IfAvailable"} if version == "v1" else {}),
@@ -80,10 +80,10 @@ def converted(there: Session, version: str = "v1beta1") -> None:
         "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
         "current-context": "it",
     }
-    (home / ".kube").mkdir()
-    (home / ".kube/config").write_text(json.dumps(config))
-    place = Home(home, there.env, home / ".local/bin")
-    Record(home / ".azure", "kubectl").make(kubectl.BRIDGE.edits(place))
+    path = Path(there.env["KUBECONFIG"])
+    path.write_text(json.dumps(config))
+    place = Home(there.machine.home, there.env, path.parent / "bin")
+    Record(path.parent, "kubectl").make(kubectl.BRIDGE.edits(place))
 
 
 def answers(there: Session) -> list[tuple[int, str]]:
@@ -103,7 +103,6 @@ def revoke(there: Session) -> None:
 @pytest.mark.any_runtime
 @pytest.mark.parametrize(("program", "version"), KUBECTLS)
 def test_each_kubectl_is_served_in_the_version_that_it_asks_for(there: Session, program: str, version: str) -> None:
-    there.tell("login")
     converted(there, version)
     done = ask(there, program, "get", "pods", "--output=name")
     assert (done.returncode, done.stdout.split()) == (0, ["pod/greeter"]), done.stderr
@@ -116,16 +115,15 @@ def test_each_kubectl_is_served_in_the_version_that_it_asks_for(there: Session, 
 @pytest.mark.any_runtime
 def test_the_page_says_how_all_clusters_share_one_user(there: Session) -> None:
     program, version = KUBECTLS[-1]
-    there.tell("login")
     (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    config = Path(there.env["HOME"], "config")
-    config.write_text(shown.replace("k8s.io/v1\n", f"k8s.io/{version}\n"))  # v1, unless this kubectl is too old for it
-    done = ask(there, program, f"--kubeconfig={config}", "get", "pods", "--output=name")
+    Path(there.env["KUBECONFIG"]).write_text(
+        shown.replace("k8s.io/v1\n", f"k8s.io/{version}\n")
+    )  # v1, unless this kubectl is too old for it
+    done = ask(there, program, "get", "pods", "--output=name")
     assert (done.returncode, done.stdout.split()) == (0, ["pod/greeter"]), done.stderr
 
 
 def test_a_token_that_the_cluster_refuses_is_renewed_at_once(there: Session) -> None:
-    there.tell("login")
     program, version = KUBECTLS[-1]
     converted(there, version)
     for _ in range(2):
@@ -141,8 +139,7 @@ def test_a_token_that_the_cluster_refuses_is_renewed_at_once(there: Session) -> 
 
 @pytest.mark.any_runtime
 def test_of_many_kubectls_at_once_all_are_served_with_one_token(there: Session) -> None:
-    there.tell("login")
-    converted(there)
+    converted(there, tenant=FABRIKAM.tenant_id)  # of which nobody has a token yet
     pipe = subprocess.PIPE
     command = [KUBECTLS[0][0], "get", "--raw", "/version"]
     running = [there.machine.popen(command, there.env, stdout=pipe, stderr=pipe) for _ in range(6)]
@@ -156,19 +153,19 @@ def test_of_many_kubectls_at_once_all_are_served_with_one_token(there: Session) 
 
 
 @pytest.mark.any_runtime
-def test_kubectl_tells_what_to_do_when_nobody_is_signed_in(there: Session) -> None:
+def test_kubectl_tells_what_to_do_when_nobody_is_signed_in(there: Session, tmp_path: Path) -> None:
     converted(there)
-    done = ask(there, KUBECTLS[0][0], "get", "--raw", "/version")
+    done = there.run([KUBECTLS[0][0], "get", "--raw", "/version"], AZURE_CONFIG_DIR=str(tmp_path / ".azure"))
     assert done.returncode != 0
     assert "kube-credential-brokerauth: Nobody is signed in through the broker. Run: brokerauth login" in done.stderr
     assert answers(there) == []
 
 
 @pytest.mark.any_runtime
-def test_the_plugin_alone_prints_nothing_when_it_fails_and_waits_for_nobody(there: Session) -> None:
+def test_the_plugin_alone_prints_nothing_when_it_fails_and_waits_for_nobody(there: Session, tmp_path: Path) -> None:
     command = [str(SCRIPTS / kubectl.PROGRAM), "get-token", "--server-id", SERVER_ID, "-t", FABRIKAM.tenant_id]
     for env, told in (({}, "brokerauth login"), ({"AZURE_BROKERAUTH_TOOLS": "git docker"}, "kubectl gets no tokens")):
-        done = there.run(command, **env)
+        done = there.run(command, AZURE_CONFIG_DIR=str(tmp_path), **env)
         assert (done.returncode, done.stdout) == (1, "")
         assert len(done.stderr.splitlines()) == 1
         assert told in done.stderr
