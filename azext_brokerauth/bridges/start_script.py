@@ -39,8 +39,7 @@ def leftovers(home: Home, program: str, recorded: Sequence[Path]) -> list[Edit]:
 
 def is_found(home: Home, program: str) -> bool:
     """Does PATH lead to the program, now or once the start script is there?"""
-    directories = [Path(part).absolute() for part in home.environ.get("PATH", "").split(os.pathsep) if part]
-    return home.programs.absolute() in directories or not _is_needed(home, program)
+    return str(home.programs.absolute()) in _directories(home) or not _is_needed(home, program)
 
 
 def found_as(home: Home, program: str) -> str:
@@ -49,8 +48,13 @@ def found_as(home: Home, program: str) -> str:
 
 
 def _is_needed(home: Home, program: str) -> bool:
-    found = shutil.which(program, path=home.environ.get("PATH", ""))
+    found = shutil.which(program, path=os.pathsep.join(_directories(home)))
     return found is None or _is_ours(Path(found))
+
+
+def _directories(home: Home) -> list[str]:
+    """PATH's, without those that are another one in each directory: no program is taken from there."""
+    return [part for part in home.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(part)]
 
 
 def _is_ours(path: Path) -> bool:

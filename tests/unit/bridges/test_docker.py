@@ -348,6 +348,13 @@ def test_docker_finds_its_helper_by_path_alone(home: Home, record: Record) -> No
     assert not (home.path / ".local").exists()
 
 
+def test_a_program_of_the_current_directory_is_not_ours(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home.environ["PATH"])
+    for path in (".", "", ":"):
+        assert not start_script.is_found(Home(home.path, {"PATH": path}, home.programs), docker.PROGRAM)
+        assert start_script.edits(Home(home.path, {"PATH": path}, home.programs), docker.PROGRAM, "docker")
+
+
 @pytest.mark.parametrize(("tool", "words", "said"), [("docker", ["list"], "{}\n"), ("kubectl", ["get-token"], "")])
 def test_the_program_starts_from_azs_folder_too(tool: str, words: list[str], said: str) -> None:
     """Where pip made no console script, and with nothing of the current directory or of PYTHON* loaded."""
