@@ -12,14 +12,14 @@ from socketserver import ThreadingTCPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from testbed.cloud import arm, discovery, entra, vault
+from testbed.cloud import arm, discovery, entra, feeds, vault
 from testbed.cloud.certificates import Authority
 from testbed.cloud.issuer import Issuer
 from testbed.cloud.web import Reply, Request, json_reply
 from testbed.journal import Journal
 from testbed.scenarios import Scenario
 
-HOSTS: tuple[str, ...] = (*discovery.HOSTS, *arm.HOSTS, *vault.HOSTS)
+HOSTS: tuple[str, ...] = (*discovery.HOSTS, *arm.HOSTS, *vault.HOSTS, *feeds.HOSTS)
 """Every name that must resolve to the stand-ins' address inside the emulated machine."""
 _PATIENCE = 60
 """Seconds that a client may take to say something."""
@@ -52,6 +52,7 @@ def start(
         **dict.fromkeys(discovery.HOSTS, entra.Entra(issuer, journal, scenario).answer),
         **dict.fromkeys(arm.HOSTS, arm.ResourceManager(issuer, journal).answer),
         **dict.fromkeys(vault.HOSTS, vault.KeyVault(issuer, journal).answer),
+        **dict.fromkeys(feeds.HOSTS, feeds.Feeds(issuer, journal).answer),
     }
 
     def identity() -> ssl.SSLContext:
