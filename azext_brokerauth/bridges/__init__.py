@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from azext_brokerauth.bridges.edits import Edit
     from azext_brokerauth.settings import Settings
 
-TOOLS: tuple[str, ...] = ()
+TOOLS: tuple[str, ...] = ("pip",)
 """The tools, each the name of the module here with its ``BRIDGE``, and ``main()`` where the tool starts a program."""
 
 
