@@ -41,6 +41,7 @@ setup(
     entry_points={
         "console_scripts": [
             "brokerauth = azext_brokerauth.__main__:main",
+            "cargo-credential-brokerauth = azext_brokerauth.bridges.cargo:main",
         ],
         # keyring alone loads this, which brokerauth does not need.
         "keyring.backends": ["brokerauth = azext_brokerauth.bridges.feed_keyring:BrokerKeyring"],

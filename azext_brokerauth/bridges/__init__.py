@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from azext_brokerauth.bridges.edits import Edit
     from azext_brokerauth.settings import Settings
 
-TOOLS: tuple[str, ...] = ("pip",)
+TOOLS: tuple[str, ...] = ("pip", "cargo")
 """The tools, each the name of the module here with its ``BRIDGE``, and ``main()`` where the tool starts a program."""
 
 

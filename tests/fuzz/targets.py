@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from urllib3.util import parse_url
+
 from azext_brokerauth import errors, output, settings
 from azext_brokerauth.accounts import AccountStore, Records
+from azext_brokerauth.bridges import cargo, cargo_config, feeds
 from azext_brokerauth.broker import messages
 from azext_brokerauth.broker.messages import Failure, MessageError
 from azext_brokerauth.errors.lookup import from_trouble
@@ -26,6 +30,11 @@ from azext_brokerauth.keyring import secret_service
 from azext_brokerauth.models import Target as Where
 from azext_brokerauth.settings import Settings, policy
 from tests.unit.health.machine import POWERSHELL, SYSTEM32, FakeProbe, healthy_machine
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # mypy brings it
 
 CORPUS = Path(__file__).with_name("corpus")
 _NOWHERE = CORPUS / "nowhere"
@@ -310,3 +319,49 @@ def keyring(answers: bytes) -> None:
     state = secret_service.look({}, 0, connect=connect)
     assert not state.bus_problem
     _report(lambda probe: setattr(probe, "keyring", state))
+
+
+# ---- package feeds
+
+
+@_target(b"https://", b"pkgs.dev.azure.com", b".pkgs.visualstudio.com", b"@", b":443", b"/", b"\\", b"?", b"#", b"%2f")
+def feed_service(content: bytes) -> None:
+    """What keyring is asked for is no feed, or a URL of a feed's host, which is where the tool itself goes."""
+    service = content.decode(errors="surrogateescape")
+    url = feeds.feed_url(service)
+    if url:
+        host = url.split("/")[2]
+        assert host == "pkgs.dev.azure.com" or host.endswith(".pkgs.visualstudio.com")
+        assert url.startswith("https://")
+        went_to = parse_url(service if "://" in service else f"https://{service}")
+        assert (went_to.scheme, (went_to.host or "").lower(), went_to.port or 443) == ("https", host, 443)
+
+
+@_target(*_JSON, b'"v":1', b'"kind":"get"', b'"registry":{', b'"index-url":"sparse+https://pkgs.dev.azure.com/a/"')
+def cargo_request(line: bytes) -> None:
+    """Whatever cargo sends is answered in one line of JSON."""
+    said: list[str] = []
+    cargo.serve([line.decode(errors="replace")], said.append, lambda url, headers: ("token", 0))
+    greeting, reply = said
+    assert json.loads(greeting) == {"v": [1]}
+    assert len(reply.splitlines()) == 1
+    assert len(json.loads(reply)) == 1
+
+
+@_target(
+    *(b"[registry]\n", b"global-credential-providers = ", b"['a']", b'"', b"'", b'"""', b"'''", b"#", b",", b"=", b"{"),
+    *(b"}", b"[", b"]", b"\n", b".", b"\\", b"[[registry]]\n", b"registry."),
+)
+def cargo_settings(content: bytes) -> None:
+    """cargo's settings are refused, or the program is on the list, and all else means what it meant."""
+    made = _outcome(lambda: cargo_config.with_provider(content, cargo_config.PROGRAM), ValueError)
+    if isinstance(made, ValueError):
+        return
+    removed = cargo_config.without_provider(made)
+    before = _outcome(lambda: tomllib.loads(content.decode()), ValueError)
+    if isinstance(before, ValueError):
+        return  # cargo cannot read it either
+    after, left = tomllib.loads(made.decode()), tomllib.loads(removed.decode())
+    wanted = before.setdefault("registry", {}).setdefault("global-credential-providers", ["cargo:token"])
+    assert left == before
+    assert after["registry"].pop("global-credential-providers") == [*wanted, cargo_config.PROGRAM]
