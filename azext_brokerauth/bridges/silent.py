@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,9 @@ from azext_brokerauth.tokens.eligibility import eligibility
 
 AGENT_SESSION = "COPILOT_AGENT_SESSION_ID"
 """The variable in which an AI agent's host names its session (``azure.cli.core.auth.agentic_session``)."""
+
+EXEC = "exec"
+"""What the setting ``tools`` calls whatever ``exec`` runs; a setting of its own may forbid it, too."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +62,16 @@ class Source:
         self._environ = environ
         self._make = tokens
         self._tokens: Tokens | None = None
+        self._making = threading.Lock()
 
     def token(self, wanted: Wanted) -> Token:
         """A token, without a window, by the deadline that the settings give to silent requests.
 
         :raises ~azext_brokerauth.errors.BrokerAuthError: there is none; its remedies name what to do.
         """
-        if self._tokens is None:
-            self._tokens = self._make(settings.load(environ=self._environ))
+        with self._making:  # or the broker of one of two would never be closed
+            if self._tokens is None:
+                self._tokens = self._make(settings.load(environ=self._environ))
         chosen = self._tokens.in_force()
         check_allowed(self._tool, chosen)
         obstacle = eligibility(chosen, detect())
@@ -115,6 +121,8 @@ def check_allowed(tool: str, chosen: Settings) -> None:
 
     :raises BrokerOffError: it is named.
     """
+    if tool == EXEC and not chosen.allow_exec:
+        raise BrokerOffError(f"{tool} is switched off: {chosen.origin('allow_exec')} is false.")
     if not chosen.allows_tool(tool):
         raise BrokerOffError(f"{tool} gets no tokens here: {chosen.origin('tools')} is {chosen.tools or 'empty'}.")
 
