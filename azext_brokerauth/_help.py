@@ -122,6 +122,23 @@ examples:
   - name: Run every command without being asked.
     text: {program} repair --yes
 """,
+    "exec": """
+type: command
+short-summary: Run a command that gets your tokens, as long as it runs, as if it had a managed identity.
+long-summary: >
+    Managed identity is a way to get tokens that the Azure SDKs of all languages know, and Terraform. Azure Developer
+    CLI has one of its own, which is served as well. Variables name a listener on this machine and its key to the
+    command and to whatever it starts. What would be used instead is removed from its variables, and you are told.
+    The terminal, signals and the exit code are the command's own. 127 says that there is no such command, 126 that it
+    cannot be run. In az, exec -- az ... runs that az command through the broker itself, without a listener.
+examples:
+  - name: Run Terraform, whose providers use a managed identity with use_msi.
+    text: {program} exec -- terraform plan
+  - name: Run a program that uses DefaultAzureCredential, and let it get tokens for Key Vault only.
+    text: {program} exec --resource https://vault.azure.net -- python3 app.py
+  - name: Run a program in a container.
+    text: {program} exec --containers -- sh -c 'docker run --env-file "$BROKERAUTH_ENV_FILE" app'
+""",
 }
 
 _ONLY_WITHOUT_AZ = {
@@ -174,15 +191,15 @@ examples:
   - name: Remove ~/.local/bin/az.
     text: az brokerauth disable-az
 """,
-    "brokerauth exec": """
-type: command
-short-summary: Run one az command that gets its tokens through the broker.
-long-summary: >
-    Arguments, output and exit code are those of the az command itself.
-examples:
+    "brokerauth exec": _COMMANDS["exec"]
+    .replace("{program}", "az brokerauth")
+    .replace(
+        "examples:\n",
+        """examples:
   - name: List resource groups, whatever is left in az's token cache.
     text: az brokerauth exec -- az group list
 """,
+    ),
     "account show-broker": """
 type: command
 short-summary: Show how az gets the tokens of the account in use, and why.

@@ -91,6 +91,8 @@ def load(loader: Any, *, group: str) -> None:
             completer=FilesCompleter(),
         )
         c.argument("with_names", action="store_true", help="Do not hash the names and IDs of people in the archive.")
+    with command("exec") as c:
+        _load_exec(c)
     with command("repair") as c:
         c.argument("dry_run", action="store_true", help="List what would be run and what would be left. Run nothing.")
         c.argument("yes", options_list=["--yes", "-y"], action="store_true", help="Run every command without asking.")
@@ -108,6 +110,25 @@ def _load_resource(c: ArgumentsContext) -> None:
         help="Name of a well-known resource. Its address is that of the account's cloud.",
         completer=_one_of(*RESOURCE_TYPES),
         **enum_choice_list(RESOURCE_TYPES),
+    )
+
+
+def _load_exec(c: ArgumentsContext) -> None:
+    c.positional("arguments", nargs="*", help="The command to run, after two dashes.", completer=_nothing)
+    c.argument(
+        "resources",
+        options_list=["--resource"],
+        action="append",
+        help="Resource that tokens are given for, such as `https://vault.azure.net`. Can be given several times."
+        " Default: any.",
+        completer=_nothing,
+    )
+    c.argument("containers", action="store_true", help="Listen where containers reach this machine, too.")
+    c.argument(
+        "container_address",
+        help="Address at which containers reach this machine. Implies --containers. Default: that of docker's or"
+        " podman's bridge.",
+        completer=_nothing,
     )
 
 
@@ -169,7 +190,5 @@ def load_az(loader: Any) -> None:
             action="store_true",
             help="Add the line to the start file of your shell without being asked.",
         )
-    with ArgumentsContext(loader, "brokerauth exec") as c:
-        c.positional("arguments", nargs="*", help="The az command to run, after two dashes.", completer=_nothing)
     with ArgumentsContext(loader, "account show-broker") as c:
         c.ignore("_subscription")

@@ -149,6 +149,8 @@ class PlainCommandsLoader(CLICommandsLoader):  # type: ignore[misc]
         with CommandGroup(self, "config", "azext_brokerauth.configuration#{}") as group:
             for name, function in _ONLY_WITHOUT_AZ.items():
                 group.command(name, function)
+        with CommandGroup(self, "", "azext_brokerauth.bridges.{}") as group:
+            group.command("exec", "execution#execute")
         name = args[0] if args else ""
         if name in self.command_table and not self.cli_ctx.data["completer_active"]:
             self.command_table = {name: self.command_table[name]}  # knack makes a parser of each

@@ -15,6 +15,8 @@ from knack.prompting import prompt_y_n
 from azext_brokerauth import errors, files, settings, sign_in
 from azext_brokerauth.azcli import launcher, start_file
 from azext_brokerauth.azcli.start_file import StartFile
+from azext_brokerauth.bridges import execution
+from azext_brokerauth.errors.rendering import AZ
 from azext_brokerauth.models import own, person
 
 _LOGGER = get_logger(__name__)
@@ -129,14 +131,22 @@ def _take_lines_back(path: Path) -> list[str]:
     return changed
 
 
-def execute(arguments: list[str]) -> None:
-    """Become the launcher, with the arguments as they were typed: az has expanded ``@file`` in its own by now."""
-    _check_allowed("exec", sign_in.in_force())
-    typed = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else arguments
+def execute(
+    arguments: list[str],
+    resources: list[str] | None = None,
+    containers: bool = False,
+    container_address: str | None = None,
+) -> None:
+    """Become the command; az itself as the launcher, which asks the broker without a listener."""
+    options = execution.options(resources, containers, container_address)
+    typed = execution.as_typed(arguments)
     if typed[:1] != ["az"]:
+        execution.become(typed, options, AZ)
+    _check_allowed("exec", sign_in.in_force())
+    if options != execution.Options():
         raise errors.InvalidInputError(
-            "exec runs az only.",
-            remedies=own("exec", "--", "az", "group", "list", text="With the whole az command after --,"),
+            "exec -- az gets its tokens without a listener, so it has no use for --resource and --containers.",
+            remedies=person("Leave them out."),
         )
     sys.stdout.flush()
     os.execv(sys.executable, [*launcher.command_line(), *typed[1:]])  # noqa: S606

@@ -143,7 +143,9 @@ class Settings:
         " az keeps in its own file, as it does with encrypted too; memory: tokens end with the process",
     )
     allow_exec: bool = _setting(
-        True, _boolean, "let az be run with the broker for every command: by exec, and by the az that enable-az makes"
+        True,
+        _boolean,
+        "let exec run commands that get tokens, and az with the broker for every command, as the az of enable-az does",
     )
     tools: str = _setting(
         ALL_TOOLS, _names, "the tools that may get tokens, as tool list names them: all, none, or names and blanks"
