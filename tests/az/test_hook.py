@@ -303,7 +303,8 @@ def test_exec_passes_arguments_output_and_exit_code_on_as_they_are(signed_in: Te
     missing = ("group", "show", "--name", "nobody", "--only-show-errors")
     direct, through = signed_in.az(*missing), signed_in.az("brokerauth", "exec", "--", "az", *missing)
     assert (direct.returncode, direct.stderr) == (through.returncode, through.stderr) == (3, through.stderr)
-    assert "exec runs az only" in signed_in.refuse("brokerauth", "exec", "--", "env")
+    limited = ("brokerauth", "exec", "--resource", "https://vault.azure.net", "--", "az", "version")
+    assert "no use for --resource" in signed_in.refuse(*limited)
     assert "ALLOW_EXEC" in signed_in.refuse(
         "brokerauth", "exec", "--", "az", "version", AZURE_BROKERAUTH_ALLOW_EXEC="false"
     )
