@@ -392,11 +392,11 @@ def test_a_token_is_renewed_and_a_sign_out_counts_while_it_runs(there: Session) 
 @pytest.mark.full
 def test_a_broker_that_does_not_answer_is_a_refusal_and_no_wait_without_end(there: Session) -> None:
     there.machine.set_scenario(Scenario(calls={SILENT: "hang"}))
-    there.env["AZURE_BROKERAUTH_SILENT_TIMEOUT"] = "2"
+    there.env["AZURE_BROKERAUTH_SILENT_TIMEOUT"] = "8"  # the second attempt is to succeed on a loaded machine
     try:
         with asking(there) as asker:
             status, body = asker.ask("https://batch.core.windows.net")
-            assert (status, body["error"], "2 seconds" in body["message"]) == (400, "token_unavailable", True)
+            assert (status, body["error"], "8 seconds" in body["message"]) == (400, "token_unavailable", True)
             there.machine.set_scenario("default")
             assert asker.ask("https://batch.core.windows.net")[0] == 200
     finally:
