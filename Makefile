@@ -4,6 +4,7 @@
 # make test-full         those too
 # make az                an Azure CLI of its own with the extension installed: .az/az (az-oldest: .az/oldest/az)
 # make lint wheel clean
+# make bench             measures us beside our peers, and writes benchmarks/RESULTS.md (a quick look: ROUNDS=2 ONLY="imports")
 # make lint-az           azdev's style and linter on the extension, as az's reviewers run them (a part of make test-full)
 
 PYTHON ?= python3
@@ -11,6 +12,8 @@ RUNTIME ?= double
 AZ_VERSION ?= 2.91.0
 AZ_OLDEST := 2.87.0
 AZDEV_VERSION := 0.2.13
+ROUNDS ?= 20
+ONLY ?=
 PYTEST_ARGS ?=
 # Installing is a matter of several minutes, and of several processes.
 MAKEFLAGS += --jobs=3
@@ -22,7 +25,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find azext_brokerauth -name '*.py' -o -name '*.json') setup.py README.md HISTORY.rst
 WHEEL := dist/brokerauth.whl
 
-.PHONY: setup demo system system-for-tests test test-full lint lint-az unit emulated az az-oldest wheel clean
+.PHONY: setup demo system system-for-tests test test-full bench lint lint-az unit emulated az az-oldest wheel clean
 
 setup: $(BIN)/.demo
 
@@ -41,9 +44,11 @@ $(BIN)/.tests: setup.py requirements-test.txt | $(BIN)/python
 system:
 	sh testbed/install-system-packages
 
-# What tests need besides: a browser, the programs that check deploy/, and the shells that complete.
+# What tests need besides: a browser, the programs that check deploy/, the shells that complete, and what asks us for
+# tokens. Of that, what is there in another version too, or would start a service, is unpacked beside the system.
 system-for-tests: system
-	sh testbed/install-system-packages chromium-driver cloud-init debootstrap jq zsh fish
+	sh testbed/install-system-packages chromium-driver cloud-init curl debootstrap git jq zsh fish skopeo
+	sh testbed/unpack-packages .tools kubernetes-client docker-registry
 
 ifeq ($(RUNTIME),real)
 demo: system
@@ -95,6 +100,22 @@ endef
 lint-az: az .az/azdev/.$(AZDEV_VERSION)
 	.ci/lint-az .az/venv/bin/python .az/cliextensions .az/azdev
 
+# What is measured is the wheel, as a user has it, and what a program that uses a peer has.
+.bench/.peers: benchmarks/requirements-peers.txt
+	test -x .bench/peers/bin/python || $(PYTHON) -m venv .bench/peers
+	.bench/peers/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+.bench/.ours: $(WHEEL) benchmarks/requirements-peers.txt
+	test -x .bench/ours/bin/python || $(PYTHON) -m venv .bench/ours
+	.bench/ours/bin/python -m pip uninstall --quiet --yes brokerauth
+	.bench/ours/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint benchmarks/requirements-peers.txt "$$(ls -t dist/brokerauth-*.whl | head -1)[cli,sdk]"
+	touch $@
+
+bench: system az .bench/.peers .bench/.ours
+	.bench/peers/bin/python -m benchmarks --rounds $(ROUNDS) $(ONLY)
+
 wheel: $(WHEEL)
 
 $(WHEEL): $(SOURCES) | $(BIN)/python
@@ -103,4 +124,4 @@ $(WHEEL): $(SOURCES) | $(BIN)/python
 	ln -sf $$(basename $$(ls dist/brokerauth-*.whl)) $@
 
 clean:
-	rm -rf $(VENV) .az build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .az .bench .tools build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

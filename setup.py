@@ -38,7 +38,17 @@ setup(
         "cli": [*CORE, "knack>=0.11,<1", "packaging>=21"],
         "sdk": [*CORE, "azure-core>=1.31,<2", "azure-identity>=1.17,<2"],
     },
-    entry_points={"console_scripts": ["brokerauth = azext_brokerauth.__main__:main"]},
+    entry_points={
+        "console_scripts": [
+            "brokerauth = azext_brokerauth.__main__:main",
+            "cargo-credential-brokerauth = azext_brokerauth.bridges.cargo:main",
+            "docker-credential-brokerauth = azext_brokerauth.bridges.docker:main",
+            "git-credential-brokerauth = azext_brokerauth.bridges.git:main",
+            "kube-credential-brokerauth = azext_brokerauth.bridges.kubectl:main",
+        ],
+        # keyring alone loads this, which brokerauth does not need.
+        "keyring.backends": ["brokerauth = azext_brokerauth.bridges.feed_keyring:BrokerKeyring"],
+    },
     classifiers=[
         "Development Status :: 4 - Beta",
         "Intended Audience :: Developers",

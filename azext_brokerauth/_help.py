@@ -122,6 +122,57 @@ examples:
   - name: Run every command without being asked.
     text: {program} repair --yes
 """,
+    "tool": """
+type: group
+short-summary: Have other tools get their tokens from here.
+""",
+    "tool list": """
+type: command
+short-summary: List the tools that can get their tokens from here, and which of them are set up.
+examples:
+  - name: See them as a table.
+    text: {program} tool list --output table
+""",
+    "tool enable": """
+type: command
+short-summary: Set a tool up.
+long-summary: >
+    Shows which files it changes and what it adds, and asks first. What it changed is taken back by tool disable. A tool
+    that is set up never shows a window: when a person is needed, it fails and says so.
+examples:
+  - name: Have git get its tokens for Azure DevOps from here.
+    text: {program} tool enable --name git
+  - name: The same, without being asked.
+    text: {program} tool enable --name git --yes
+""",
+    "tool disable": """
+type: command
+short-summary: Take back what was done to set a tool up.
+long-summary: >
+    A file that nobody changed since is as it was before, to the byte. From another file only what was added is taken.
+examples:
+  - name: Have git do without again.
+    text: {program} tool disable --name git
+""",
+    "exec": """
+type: command
+short-summary: Run a command that gets your tokens, as long as it runs, as if it had a managed identity.
+long-summary: >
+    Managed identity is a way to get tokens that the Azure SDKs of all languages know, and Terraform. Azure Developer
+    CLI has one of its own, which is served as well. Variables name a listener on this machine and its key to the
+    command and to whatever it starts. What would be used instead is removed from its variables, and you are told.
+    The terminal, signals and the exit code are the command's own. 127 says that there is no such command, 126 that it
+    cannot be run. In az, exec -- az ... runs that az command through the broker itself, without a listener.
+examples:
+  - name: Run Terraform, whose providers use a managed identity with use_msi.
+    text: {program} exec -- terraform plan
+  - name: Run a program that uses DefaultAzureCredential, and let it get tokens for Key Vault only.
+    text: {program} exec --resource https://vault.azure.net -- python3 app.py
+  - name: Install packages from the feeds of an organisation of Azure DevOps.
+    text: {program} exec --feed contoso -- npm ci
+  - name: Run a program in a container.
+    text: {program} exec --containers -- sh -c 'docker run --env-file "$BROKERAUTH_ENV_FILE" app'
+""",
 }
 
 _ONLY_WITHOUT_AZ = {
@@ -151,38 +202,15 @@ examples:
 }
 
 _ONLY_IN_AZ = {
-    "brokerauth enable-az": """
-type: command
-short-summary: Put an az in your PATH with which every az command gets its tokens through the broker.
-long-summary: >
-    Writes one small start script and changes nothing of az itself. Where another az is found first, it offers to add
-    one line to the start file of your shell (bash, zsh or fish), so that new terminals find this one. The extension
-    alone covers az brokerauth and az account; other az commands use the token in az's cache until it expires. Files
-    that this command did not make are never overwritten.
-examples:
-  - name: Make ~/.local/bin/az.
-    text: az brokerauth enable-az
-  - name: Make it in another directory of your PATH.
-    text: az brokerauth enable-az --directory ~/bin
-  - name: Make it, and have new terminals find it, without being asked.
-    text: az brokerauth enable-az --yes
-""",
-    "brokerauth disable-az": """
-type: command
-short-summary: Remove the az that enable-az made, and the line that it added to the start file of your shell.
-examples:
-  - name: Remove ~/.local/bin/az.
-    text: az brokerauth disable-az
-""",
-    "brokerauth exec": """
-type: command
-short-summary: Run one az command that gets its tokens through the broker.
-long-summary: >
-    Arguments, output and exit code are those of the az command itself.
-examples:
+    "brokerauth exec": _COMMANDS["exec"]
+    .replace("{program}", "az brokerauth")
+    .replace(
+        "examples:\n",
+        """examples:
   - name: List resource groups, whatever is left in az's token cache.
     text: az brokerauth exec -- az group list
 """,
+    ),
     "account show-broker": """
 type: command
 short-summary: Show how az gets the tokens of the account in use, and why.

@@ -9,7 +9,7 @@ from typing import Any
 from argcomplete.completers import DirectoriesCompleter, FilesCompleter
 from knack.arguments import ArgumentsContext, enum_choice_list
 
-from azext_brokerauth import configuration
+from azext_brokerauth import bridges, configuration
 from azext_brokerauth.accounts import AccountStore
 from azext_brokerauth.clouds import RESOURCE_TYPES
 from azext_brokerauth.errors import BrokerAuthError
@@ -91,9 +91,25 @@ def load(loader: Any, *, group: str) -> None:
             completer=FilesCompleter(),
         )
         c.argument("with_names", action="store_true", help="Do not hash the names and IDs of people in the archive.")
+    with command("exec") as c:
+        _load_exec(c)
     with command("repair") as c:
         c.argument("dry_run", action="store_true", help="List what would be run and what would be left. Run nothing.")
         c.argument("yes", options_list=["--yes", "-y"], action="store_true", help="Run every command without asking.")
+    for name in ("tool enable", "tool disable"):
+        with command(name) as c:
+            _load_tool(c, asks=name == "tool enable")
+
+
+def _load_tool(c: ArgumentsContext, asks: bool) -> None:
+    if asks:
+        c.argument("yes", options_list=["--yes", "-y"], action="store_true", help="Change it without asking.")
+    c.argument("name", options_list=["--name", "-n"], help="Name of the tool.", completer=_one_of(*bridges.TOOLS))
+    c.argument(
+        "directory",
+        help="Directory of PATH for a program that the tool finds there. Default: ~/.local/bin.",
+        completer=DirectoriesCompleter(),
+    )
 
 
 def _load_resource(c: ArgumentsContext) -> None:
@@ -108,6 +124,33 @@ def _load_resource(c: ArgumentsContext) -> None:
         help="Name of a well-known resource. Its address is that of the account's cloud.",
         completer=_one_of(*RESOURCE_TYPES),
         **enum_choice_list(RESOURCE_TYPES),
+    )
+
+
+def _load_exec(c: ArgumentsContext) -> None:
+    c.positional("arguments", nargs="*", help="The command to run, after two dashes.", completer=_nothing)
+    c.argument(
+        "resources",
+        options_list=["--resource"],
+        action="append",
+        help="Resource that tokens are given for, such as `https://vault.azure.net`. Can be given several times."
+        " Default: any.",
+        completer=_nothing,
+    )
+    c.argument(
+        "feeds",
+        options_list=["--feed"],
+        action="append",
+        help="Organisation of Azure DevOps for whose package feeds a token is put into the command's variables, as npm"
+        " and NuGet read it. Can be given several times.",
+        completer=_nothing,
+    )
+    c.argument("containers", action="store_true", help="Listen where containers reach this machine, too.")
+    c.argument(
+        "container_address",
+        help="Address at which containers reach this machine. Implies --containers. Default: that of docker's or"
+        " podman's bridge.",
+        completer=_nothing,
     )
 
 
@@ -155,21 +198,5 @@ def load_az(loader: Any) -> None:
             action="store_true",
             help="Do not look for subscriptions. Needs --tenant.",
         )
-    for name in ("enable-az", "disable-az"):
-        with ArgumentsContext(loader, f"brokerauth {name}") as c:
-            c.argument(
-                "directory",
-                help="Directory of the az to make or remove. Default: ~/.local/bin.",
-                completer=DirectoriesCompleter(),
-            )
-    with ArgumentsContext(loader, "brokerauth enable-az") as c:
-        c.argument(
-            "yes",
-            options_list=["--yes", "-y"],
-            action="store_true",
-            help="Add the line to the start file of your shell without being asked.",
-        )
-    with ArgumentsContext(loader, "brokerauth exec") as c:
-        c.positional("arguments", nargs="*", help="The az command to run, after two dashes.", completer=_nothing)
     with ArgumentsContext(loader, "account show-broker") as c:
         c.ignore("_subscription")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from azext_brokerauth.errors.rendering import AZ, PLAIN
 from azext_brokerauth.terminal.streams import say, settle, shows_colours, written
 
 _OPERATIONS = "azext_brokerauth.custom#{}"
+_TOOL_OPERATIONS = "azext_brokerauth.tools#{}"
 _AZ_OPERATIONS = "azext_brokerauth.azcli.{}"
 _OTHERWISE_IN_AZ = {
     "login": "signin#login",
@@ -31,7 +33,7 @@ UNFINISHED = 4
 """The exit code of ``repair`` where something is left to do."""
 _ONLY_WITHOUT_AZ = {"set": "set_settings", "unset": "unset_settings"}
 """Of the group ``config``: where az is, it has its own."""
-_ONLY_IN_AZ = {"enable-az": "enable#enable_az", "disable-az": "enable#disable_az", "exec": "enable#execute"}
+_ONLY_IN_AZ = {"exec": "execution#execute"}
 
 
 def register(add: Callable[..., None]) -> None:
@@ -51,6 +53,16 @@ def register(add: Callable[..., None]) -> None:
     add("list-settings", "list_settings", table_transformer=shown(output.settings_rows))
     add("check-health", "check_health", table_transformer=_health_rows)
     add("repair", "repair", table_transformer=shown(output.repair_rows))
+
+
+def register_tools(add: Callable[..., None]) -> None:
+    """The same for the commands of the group ``tool``.
+
+    :param add: as for :func:`register`.
+    """
+    add(*("list", "list_tools"), table_transformer=output.shown(output.tool_rows))
+    add("enable", "enable_tool")
+    add("disable", "disable_tool")
 
 
 def _confirm_logout(arguments: dict[str, Any]) -> bool:
@@ -146,9 +158,13 @@ class PlainCommandsLoader(CLICommandsLoader):  # type: ignore[misc]
         _finish(self.cli_ctx, args or ())
         with CommandGroup(self, "", _OPERATIONS) as group:
             register(group.command)
+        with CommandGroup(self, "tool", _TOOL_OPERATIONS) as group:
+            register_tools(group.command)
         with CommandGroup(self, "config", "azext_brokerauth.configuration#{}") as group:
             for name, function in _ONLY_WITHOUT_AZ.items():
                 group.command(name, function)
+        with CommandGroup(self, "", "azext_brokerauth.bridges.{}") as group:
+            group.command("exec", "execution#execute")
         name = args[0] if args else ""
         if name in self.command_table and not self.cli_ctx.data["completer_active"]:
             self.command_table = {name: self.command_table[name]}  # knack makes a parser of each
@@ -161,6 +177,19 @@ class PlainCommandsLoader(CLICommandsLoader):  # type: ignore[misc]
         super().load_arguments(command)
 
 
+def _begin_in_az(cli_ctx: Any) -> None:
+    """What precedes each command of ours in az."""
+    from azext_brokerauth.azcli import in_use
+    from azext_brokerauth.speaker import show_steps
+    from azext_brokerauth.terminal.signals import end_on_signals
+
+    settle()
+    end_on_signals()
+    show_steps()
+    in_use.tell_commands(cli_ctx)
+    in_use.notice_sign_out(cli_ctx)
+
+
 def az_commands_loader() -> type:
     """The loader that az finds by the name ``COMMAND_LOADER_CLS``."""
     from azure.cli.core import AzCommandsLoader
@@ -169,8 +198,6 @@ def az_commands_loader() -> type:
     from azext_brokerauth.azcli.errors import raise_as_az_error, raising_az_errors
     from azext_brokerauth.azcli.hook import HOOK
     from azext_brokerauth.redaction import redact_logs
-    from azext_brokerauth.speaker import show_steps
-    from azext_brokerauth.terminal.signals import end_on_signals
 
     class BrokerAuthCommandsLoader(AzCommandsLoader):  # type: ignore[misc]
         """The commands below ``az brokerauth``."""
@@ -198,17 +225,14 @@ def az_commands_loader() -> type:
                 register(add)
                 for name, function in _ONLY_IN_AZ.items():
                     group.custom_command(name, function, custom_command_type=in_az, is_preview=True)
+            tools = CliCommandType(operations_tmpl=_TOOL_OPERATIONS, exception_handler=raise_as_az_error)
+            with self.command_group("brokerauth tool") as group:
+                register_tools(functools.partial(group.custom_command, custom_command_type=tools, is_preview=True))
             # Having a command there is also what gets this extension loaded for all of `az account`.
             with self.command_group("account") as group:
                 group.custom_command("show-broker", "state#show_broker", custom_command_type=in_az, is_preview=True)
             if args and args[0] == "brokerauth":
-                settle()
-                end_on_signals()
-                show_steps()
-                from azext_brokerauth.azcli import in_use
-
-                in_use.tell_commands(self.cli_ctx)
-                in_use.notice_sign_out(self.cli_ctx)
+                _begin_in_az(self.cli_ctx)
                 if args[1:2] not in (["check-health"], ["repair"]):  # which tell of them
                     HOOK.remove_tokens(self.cli_ctx)
             return self.command_table

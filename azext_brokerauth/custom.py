@@ -171,9 +171,15 @@ def repair(dry_run: bool = False, yes: bool = False) -> dict[str, Any]:
     return repairs.for_command(PLAIN, confirmed if not yes else lambda _: True, dry_run)
 
 
-def confirmed(question: str) -> bool:
+def confirmed(
+    question: str,
+    nobody: str = "repair asks before it runs anything",
+    instead: str = "Add --yes to run all commands, or --dry-run to list them.",
+) -> bool:
     """Does the person at the terminal say yes? It is asked on standard error.
 
+    :param nobody: what is wrong where there is no terminal, a clause.
+    :param instead: what to do then.
     :raises InvalidInputError: there is no terminal to ask at.
     """
     try:
@@ -183,8 +189,7 @@ def confirmed(question: str) -> bool:
         return False
     except NoTTYException:
         raise errors.InvalidInputError(
-            "repair asks before it runs anything, but there is no terminal to ask at.",
-            remedies=person("Add --yes to run all commands, or --dry-run to list them."),
+            f"{nobody}, but there is no terminal to ask at.", remedies=person(instead)
         ) from None
 
 

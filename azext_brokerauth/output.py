@@ -73,6 +73,23 @@ def account_rows(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [account_row(account) for account in accounts]
 
 
+def tool_rows(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Tools, in a table, with a column for why one cannot be set up where there is one."""
+    installed = {True: "yes", False: "no", None: "-"}
+    has_problem = any(tool["problem"] for tool in tools)
+    return [
+        {
+            "Name": tool["name"],
+            "Serves": tool["serves"],
+            "Installed": installed[tool["isInstalled"]],
+            "SetUp": tool["setUp"],
+            "Allowed": installed[tool["isAllowed"]],
+            **({"Problem": tool["problem"] or ""} if has_problem else {}),
+        }
+        for tool in tools
+    ]
+
+
 def settings_facts(found: Iterable[Found]) -> list[dict[str, Any]]:
     """Every setting with its value, where that came from, and what is wrong with it; beside them what is no setting,
     and a file that cannot be read."""

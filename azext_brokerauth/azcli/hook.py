@@ -56,15 +56,15 @@ class Hook:
 
         Whatever goes wrong, az stays as it was, and ``az account show-broker`` says why.
 
-        :keyword launcher: this az was started by our launcher. Where ``allow_exec`` is false it is then as any other
+        :keyword launcher: this az was started by our launcher. Where a setting forbids that, it is then as any other
             az, also if it was enabled before that.
         """
         if self._prepared:
             return
         try:
             chosen = _in_force()
-            if launcher and isinstance(chosen, Settings) and not chosen.allow_exec:
-                _LOGGER.debug("the launcher is switched off: %s is false", chosen.origin("allow_exec"))
+            if launcher and isinstance(chosen, Settings) and (why := chosen.why_no_launcher):
+                _LOGGER.debug("the launcher is switched off: %s", why)
                 return
             self.in_launcher, self._prepared = launcher, True
             self._why_not = _why_not_here(chosen)

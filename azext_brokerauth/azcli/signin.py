@@ -185,5 +185,5 @@ def _tell_what_lasts(token: Token, chosen: settings.Settings) -> None:
         covered = f"az account and az brokerauth renew tokens by themselves. Other az commands work until {until}."
         lasting = f"To keep all az commands working after {until}"
     # Who must not use the launcher is not told of it.
-    advice = f" {lasting}, run once: az brokerauth enable-az" if chosen.allow_exec else ""
+    advice = f" {lasting}, run once: az brokerauth tool enable --name az" if not chosen.why_no_launcher else ""
     _LOGGER.warning("%s%s", covered, advice)

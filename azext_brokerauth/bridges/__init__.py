@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from azext_brokerauth.bridges.edits import Edit
     from azext_brokerauth.settings import Settings
 
-TOOLS: tuple[str, ...] = ()
+TOOLS: tuple[str, ...] = ("az", "git", "kubectl", "docker", "pip", "cargo")
 """The tools, each the name of the module here with its ``BRIDGE``, and ``main()`` where the tool starts a program."""
 
 
@@ -67,9 +67,7 @@ class Bridge:
 
     def why_not(self, chosen: Settings) -> str:
         """Which setting keeps tokens from it, a clause; empty for none."""
-        if chosen.allows_tool(self.name):
-            return ""
-        return f"{chosen.origin('tools')} is {chosen.tools or 'empty'}"
+        return chosen.why_not_tool(self.name)
 
 
 def load(name: str) -> Bridge:

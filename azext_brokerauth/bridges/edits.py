@@ -37,10 +37,17 @@ class Edit:
     shown: str
     mode: int = 0o600
 
+    def look(self) -> bytes | None:
+        """The file's content; None where there is none.
+
+        :raises OSError: it must not be changed: it is another user's, no file, too long, or has several names.
+        """
+        return _read(self.path)
+
     def is_made(self) -> bool:
         """Is it there? Of a file that cannot be read, it is not."""
         with contextlib.suppress(OSError, ValueError):
-            content = _read(self.path)
+            content = self.look()
             return content is not None and content != b"" and self.add(content) == content
         return False
 
@@ -88,17 +95,18 @@ class Record:
         kept = self._read()
         steps: list[_Step] = []
         made: list[str] = []
-        removes = {str(edit.path): edit.remove for edit in edits}
-        for path in map(Path, dict.fromkeys([*kept, *removes])):
-            noted, remove = kept.get(str(path)), removes.get(str(path))
+        for path in dict.fromkeys([*map(Path, kept), *(edit.path for edit in edits)]):
+            noted, removes = kept.get(str(path)), [edit.remove for edit in edits if edit.path == path]
             with _named(path):
                 before = _read(path)
                 if before is None:
                     after = None
                 elif noted and _digest(before) == noted["written"]:
                     after = None if noted["before"] is None else base64.b64decode(noted["before"])
-                elif remove:
-                    after = remove(before)
+                elif removes:
+                    after = before
+                    for remove in removes:
+                        after = after if after is None else remove(after)
                 else:
                     continue
             if noted:

@@ -27,12 +27,15 @@ def command(program: str, tool: str) -> list[str]:
 def in_a_line(error: BrokerAuthError) -> str:
     """What went wrong and what to type next, for a tool that shows one line of ours."""
     host = PLAIN if _script("brokerauth") else AZ
-    return " ".join(printable(f"{error} {in_words(error.remedies, host)}").split())
+    return printable(" ".join(f"{error} {in_words(error.remedies, host)}".split()))
 
 
 def _script(name: str) -> str:
     """The path of a console script of this install; empty where it has none."""
-    for directory in (os.path.dirname(os.path.abspath(sys.argv[0])), sysconfig.get_path("scripts")):
+    # Where the running one was found may last longer than where pip put it: a link of pipx, or a user's own directory.
+    # What is not absolute is no script that PATH led to, and the current directory is anybody's.
+    beside = os.path.dirname(sys.argv[0]) if os.path.isabs(sys.argv[0]) else ""
+    for directory in filter(None, (beside, sysconfig.get_path("scripts"))):
         path = os.path.join(directory, name)
         if os.access(path, os.X_OK):
             return path

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from azext_brokerauth import settings
+from azext_brokerauth import clouds, settings
 from azext_brokerauth.accounts import AccountStore
 from azext_brokerauth.errors import SIGN_IN, BrokerAuthError, BrokerOffError, NotSignedInError
 from azext_brokerauth.machine import detect
-from azext_brokerauth.models import Account, Prompt, Token, TokenRequest, own
+from azext_brokerauth.models import Account, Prompt, Token, TokenRequest, configure, own
 from azext_brokerauth.settings import Settings, policy
 from azext_brokerauth.tokens import Tokens
 from azext_brokerauth.tokens.eligibility import eligibility
 
 AGENT_SESSION = "COPILOT_AGENT_SESSION_ID"
 """The variable in which an AI agent's host names its session (``azure.cli.core.auth.agentic_session``)."""
+
+EXEC = "exec"
+"""What the setting ``tools`` calls whatever ``exec`` runs; a setting of its own may forbid it, too."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,14 @@ class Wanted:
     :param tenant: tenant ID or domain; empty for that of the account.
     :param username: whose token; empty for the account in use.
     :param renew: the token given before was refused: have a new one.
+    :param cloud: the cloud that it is for, as az names it: nobody's who signed in to another; empty for any.
     """
 
     scope: str
     tenant: str = ""
     username: str = ""
     renew: bool = False
+    cloud: str = ""
 
 
 class Source:
@@ -58,20 +64,23 @@ class Source:
         self._environ = environ
         self._make = tokens
         self._tokens: Tokens | None = None
+        self._making = threading.Lock()
 
     def token(self, wanted: Wanted) -> Token:
         """A token, without a window, by the deadline that the settings give to silent requests.
 
         :raises ~azext_brokerauth.errors.BrokerAuthError: there is none; its remedies name what to do.
         """
-        if self._tokens is None:
-            self._tokens = self._make(settings.load(environ=self._environ))
+        with self._making:  # or the broker of one of two would never be closed
+            if self._tokens is None:
+                self._tokens = self._make(settings.load(environ=self._environ))
         chosen = self._tokens.in_force()
         check_allowed(self._tool, chosen)
         obstacle = eligibility(chosen, detect())
         if isinstance(obstacle, BrokerAuthError):
             raise obstacle
         account = self._account(wanted.username or chosen.login_hint)
+        _check_cloud(account, wanted.cloud)
         target = replace(account.target, tenant=wanted.tenant or account.tenant)
         again = own("login", "--username", account.username)
         policy.check_target(chosen, target, f"of {account.username}'s sign-in", again)
@@ -110,13 +119,29 @@ class Source:
         self.close()
 
 
+def _check_cloud(account: Account, name: str) -> None:
+    """Raise if the account signed in to another cloud than this one.
+
+    :raises NotSignedInError: it is told which, and what to set.
+    """
+    own_cloud = clouds.of_authority(account.authority)
+    if name and own_cloud and own_cloud.name != name:
+        authority = next(cloud.authorities[0] for cloud in clouds.CLOUDS if cloud.name == name)
+        raise NotSignedInError(
+            f"The token is for {name}, and {account.username} signed in to {own_cloud.name}.",
+            remedies=configure("set", f"brokerauth.authority={authority}") + SIGN_IN,
+        )
+
+
 def check_allowed(tool: str, chosen: Settings) -> None:
     """Raise if the settings keep tokens from a tool.
 
     :raises BrokerOffError: it is named.
     """
-    if not chosen.allows_tool(tool):
-        raise BrokerOffError(f"{tool} gets no tokens here: {chosen.origin('tools')} is {chosen.tools or 'empty'}.")
+    if tool == EXEC and not chosen.allow_exec:
+        raise BrokerOffError(f"{tool} is switched off: {chosen.origin('allow_exec')} is false.")
+    if why := chosen.why_not_tool(tool):
+        raise BrokerOffError(f"{tool} gets no tokens here: {why}.")
 
 
 def agent_claims(session: str) -> str:

@@ -16,7 +16,7 @@ AZURE_CLI_CLIENT_ID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The public client that az and azure-identity both sign in to."""
 NO_FALLBACK = "none"
 FALLBACKS = (NO_FALLBACK, "browser", "device-code")
-ALL_TOOLS, NO_TOOLS = "all", "none"
+ALL_TOOLS = "all"
 
 
 def _boolean(raw: object) -> bool:
@@ -143,7 +143,9 @@ class Settings:
         " az keeps in its own file, as it does with encrypted too; memory: tokens end with the process",
     )
     allow_exec: bool = _setting(
-        True, _boolean, "let az be run with the broker for every command: by exec, and by the az that enable-az makes"
+        True,
+        _boolean,
+        "let exec run commands that get tokens, and all az commands get theirs here, as after tool enable --name az",
     )
     tools: str = _setting(
         ALL_TOOLS, _names, "the tools that may get tokens, as tool list names them: all, none, or names and blanks"
@@ -192,6 +194,15 @@ class Settings:
     def allows_tool(self, name: str) -> bool:
         """May this tool get tokens?"""
         return name in self.tools.split() or self.tools == ALL_TOOLS
+
+    def why_not_tool(self, name: str) -> str:
+        """The setting that keeps tokens from a tool, a clause; empty for none."""
+        return "" if self.allows_tool(name) else f"{self.origin('tools')} is {self.tools or 'empty'}"
+
+    @property
+    def why_no_launcher(self) -> str:
+        """The setting that forbids az's launcher, a clause; empty for none."""
+        return self.why_not_tool("az") or ("" if self.allow_exec else f"{self.origin('allow_exec')} is false")
 
     def origin(self, name: str) -> str:
         """Where a setting's value came from, such as "the environment variable AZURE_BROKERAUTH_FALLBACK"."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import json
 import logging
 import os
 import sys
@@ -40,13 +41,16 @@ _LOOK = 0.2
 """How often, in seconds, one who waits lets Python run signal handlers."""
 
 
-def newer_than(epoch: float) -> str:
+def newer_than(epoch: float, claims: str = "") -> str:
     """The claims of a challenge that only a token issued since then answers, as resources send it when they revoke
     tokens (https://learn.microsoft.com/entra/identity-platform/claims-challenge). The runtime's own cache has none.
 
     :param epoch: seconds.
+    :param claims: JSON text of what else is asked for, such as an agent's mark.
     """
-    return f'{{"access_token":{{"nbf":{{"essential":true,"value":"{int(epoch)}"}}}}}}'
+    asked = json.loads(claims) if claims else {}
+    since = {"essential": True, "value": str(int(epoch))}
+    return json.dumps({**asked, "access_token": {**(asked.get("access_token") or {}), "nbf": since}})
 
 
 def default_scope(target: Target) -> str:
@@ -344,7 +348,7 @@ class Tokens:
             def show(window: Window) -> bool:
                 return self._flights.show(flight, window)
 
-            asked = replace(request, claims=newer_than(self._clock())) if request.renew else request
+            asked = replace(request, claims=newer_than(self._clock(), request.claims)) if request.renew else request
             return self._asker.token(asked, flight.prompt, chosen, flag, timeout, show, before_prompt)
 
         if "token_cache" in chosen.enforced and not chosen.shares_tokens:

@@ -12,14 +12,22 @@ from socketserver import ThreadingTCPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from testbed.cloud import arm, discovery, entra, vault
+from testbed.cloud import arm, devops, discovery, entra, feeds, kubernetes, registry, vault
 from testbed.cloud.certificates import Authority
 from testbed.cloud.issuer import Issuer
 from testbed.cloud.web import Reply, Request, json_reply
 from testbed.journal import Journal
 from testbed.scenarios import Scenario
 
-HOSTS: tuple[str, ...] = (*discovery.HOSTS, *arm.HOSTS, *vault.HOSTS)
+HOSTS: tuple[str, ...] = (
+    *discovery.HOSTS,
+    *arm.HOSTS,
+    *vault.HOSTS,
+    *devops.HOSTS,
+    *feeds.HOSTS,
+    *kubernetes.HOSTS,
+    *registry.HOSTS,
+)
 """Every name that must resolve to the stand-ins' address inside the emulated machine."""
 _PATIENCE = 60
 """Seconds that a client may take to say something."""
@@ -52,6 +60,10 @@ def start(
         **dict.fromkeys(discovery.HOSTS, entra.Entra(issuer, journal, scenario).answer),
         **dict.fromkeys(arm.HOSTS, arm.ResourceManager(issuer, journal).answer),
         **dict.fromkeys(vault.HOSTS, vault.KeyVault(issuer, journal).answer),
+        **dict.fromkeys(feeds.HOSTS, feeds.Feeds(issuer, journal).answer),
+        **dict.fromkeys(kubernetes.HOSTS, kubernetes.Cluster(issuer, journal).answer),
+        **dict.fromkeys(registry.HOSTS, registry.Registry(issuer, journal).answer),
+        **dict.fromkeys(devops.HOSTS, devops.DevOps(issuer, journal, directory / "repositories").answer),
     }
 
     def identity() -> ssl.SSLContext:
@@ -81,8 +93,8 @@ def _handler(services: Mapping[str, Service], journal: Journal) -> type[BaseHTTP
                 host=host,
                 path=url.path,
                 query=dict(parse_qsl(url.query, keep_blank_values=True)),
-                headers={name.lower(): value for name, value in self.headers.items()},
-                body=self.rfile.read(int(self.headers.get("Content-Length") or 0)),
+                headers={name.lower(): ", ".join(self.headers.get_all(name, ())) for name in self.headers},
+                body=self._body(),
             )
             service = services.get(host)
             try:
@@ -93,11 +105,24 @@ def _handler(services: Mapping[str, Service], journal: Journal) -> type[BaseHTTP
                 reply = json_reply({"error": repr(error)}, 500)
             self.send_response(reply.status)
             for name, value in reply.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(reply.body)))
+                for each in (value,) if isinstance(value, str) else value:
+                    self.send_header(name, each)
+            if "Content-Length" not in reply.headers:  # the answer to HEAD tells another one's
+                self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(reply.body)
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = b""
+            while size := int(self.rfile.readline().partition(b";")[0], 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            while self.rfile.readline().strip():
+                pass  # trailers
+            return body
 
         do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_GET  # noqa: N815
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+Headers = Mapping[str, str | tuple[str, ...]]
+"""By name. Several values are several lines."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -34,10 +37,10 @@ class Request:
 class Reply:
     body: bytes = b""
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Headers = field(default_factory=dict)
 
 
-def json_reply(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+def json_reply(body: Any, status: int = 200, headers: Headers | None = None) -> Reply:
     return Reply(
         json.dumps(body).encode(), status, {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
     )

@@ -31,9 +31,9 @@ FILES = sorted(str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py"))
 METADATA = "azext_brokerauth/azext_metadata.json"
 AT_START = ("__init__", "azcli/__init__", "azcli/hook", "settings/__init__", "settings/sources", "machine", "models")
 """What every command of an enabled az loads; some of it."""
-NOT_LOADED = ("aio/", "broker/", "health/", "keyring/")
+NOT_LOADED = ("aio/", "bridges/", "broker/", "health/", "keyring/")
 """Where that is which neither of the commands here loads: one kind of damage shows it."""
-LATER = ("azcli/facade", "azcli/token_cache", "azcli/launcher", "commands", "tokens/flights", "broker/child")
+LATER = ("azcli/facade", "azcli/token_cache", "bridges/launcher", "commands", "tokens/flights", "broker/child")
 """What only some commands load; some of it."""
 
 
@@ -46,7 +46,7 @@ def there(runtime: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Te
         there = Terminal(machine, directory)
         there.env["AZURE_EXTENSION_DIR"] = str(directory / "cliextensions")
         there.tell("brokerauth", "login")
-        there.tell("brokerauth", "enable-az", "--directory", str(directory / "bin"))
+        there.tell("brokerauth", "tool", "enable", "--name", "az", "--yes", "--directory", str(directory / "bin"))
         yield there
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from azext_brokerauth.bridges.start_file import MARKS
 from testbed.directory import ADA, CONTOSO, DEVICE_ID, FABRIKAM, GRACE, SUBSCRIPTIONS
 from testbed.scenarios import SCENARIOS
 from tests.az.conftest import Start
@@ -303,67 +304,81 @@ def test_exec_passes_arguments_output_and_exit_code_on_as_they_are(signed_in: Te
     missing = ("group", "show", "--name", "nobody", "--only-show-errors")
     direct, through = signed_in.az(*missing), signed_in.az("brokerauth", "exec", "--", "az", *missing)
     assert (direct.returncode, direct.stderr) == (through.returncode, through.stderr) == (3, through.stderr)
-    assert "exec runs az only" in signed_in.refuse("brokerauth", "exec", "--", "env")
+    limited = ("brokerauth", "exec", "--resource", "https://vault.azure.net", "--", "az", "version")
+    assert "no use for --resource" in signed_in.refuse(*limited)
     assert "ALLOW_EXEC" in signed_in.refuse(
         "brokerauth", "exec", "--", "az", "version", AZURE_BROKERAUTH_ALLOW_EXEC="false"
     )
 
 
+ENABLE, DISABLE = (("brokerauth", "tool", verb, "--name", "az") for verb in ("enable", "disable"))
+
+
+def everything(home: Path) -> dict[str, tuple[int, bytes]]:
+    """What is in a home directory, without what az and its tokens write there at every command."""
+    files = [
+        path for path in home.rglob("*") if path.is_file() and not {".azure", ".cache", "keyrings"} & {*path.parts}
+    ]
+    noted = [path for path in (home / ".azure/brokerauth/tools").rglob("*") if path.is_file()]
+    return {str(path): (path.stat().st_mode, path.read_bytes()) for path in [*files, *noted]}
+
+
 @pytest.mark.any_runtime
-def test_enable_az_makes_one_file_that_brokers_every_command_and_disable_az_removes_it(new_terminal: Start) -> None:
+def test_the_az_that_is_enabled_brokers_every_command_until_it_is_disabled(new_terminal: Start) -> None:
     there = new_terminal(SHORT_LIVED)
     there.tell("brokerauth", "login")
     home = there.machine.home
-    before = {path for path in home.rglob("*") if ".azure" not in path.parts}
     there.env["SHELL"] = "/bin/bash"
-    done = there.az("brokerauth", "enable-az")
-    told = json.loads(done.stdout)
-    made = {path for path in home.rglob("*") if ".azure" not in path.parts and path.is_file()} - before
-    assert {str(path) for path in made} == {told["path"]}
-    assert (told["insteadOf"], told["startFile"]) == (there.cli.program, None)
-    assert f'export PATH={home}/.local/bin:"$PATH"' in done.stderr
+    start = home / ".bashrc"
+    start.write_text("# mine, without an end")
+    start.chmod(0o640)
+    at_first = everything(home)
+    assert "--yes" in there.refuse(*ENABLE), "there is nobody to ask"
+    assert everything(home) == at_first
+    done = there.az(*ENABLE, "--yes")
+    script = home / ".local/bin/az"
+    assert [each["path"] for each in json.loads(done.stdout)["changed"]] == [str(script), str(start)]
+    assert f'export PATH={home}/.local/bin:"$PATH"' in done.stderr, "for this terminal"
+    assert there.run(["bash", "-ic", "command -v az"]).stdout.strip() == str(script)
     path = f"{home}/.local/bin:{there.env['PATH']}"
     assert there.run(["az", "group", "list", "-o", "none"], PATH=path).returncode == 0
     # From within the new az, once more: it does not find itself.
-    again = there.run(["az", "brokerauth", "enable-az", "--only-show-errors"], PATH=path)
-    assert (json.loads(again.stdout), again.stderr) == (told, "")
+    again = there.run(["az", *ENABLE, "--only-show-errors"], PATH=path)
+    assert (json.loads(again.stdout)["changed"], again.stderr) == ([], "")
     assert there.run(["az", "group", "list", "-o", "none"], PATH=path).returncode == 0
-    assert there.tell("brokerauth", "disable-az") == {"path": told["path"], "removed": True, "startFiles": []}
-    assert there.tell("brokerauth", "disable-az") == {"path": told["path"], "removed": False, "startFiles": []}
+    (az,) = (tool for tool in there.tell("brokerauth", "tool", "list") if tool["name"] == "az")
+    assert (az["setUp"], az["isInstalled"], az["isAllowed"], az["problem"]) == ("yes", True, True, None)
+    assert there.tell(*DISABLE)["changed"] == [str(script), str(start)]
+    assert everything(home) == at_first
+    assert not (home / ".local/bin").exists(), "it was made for it"
+    assert there.tell(*DISABLE)["changed"] == []
     assert there.run(["az", "version"], PATH=path).returncode == 0
 
 
 @pytest.mark.any_runtime
-def test_enable_az_asks_and_then_new_terminals_find_its_az_until_disable_az(new_terminal: Start) -> None:
+def test_a_person_is_shown_what_is_changed_and_asked(new_terminal: Start) -> None:
     there = new_terminal("default")
     there.env["SHELL"] = "/bin/bash"
     start = there.machine.home / ".bashrc"
-    start.write_text("# mine, without an end")
-    assert "Add it?" in answer_at_terminal(there, b"n\n")
-    assert start.read_text() == "# mine, without an end"
+    start.write_text("# mine\n")
+    shown = answer_at_terminal(there, b"n\n")
+    assert f"{start}\r\n" in shown
+    assert f'export PATH={there.machine.home}/.local/bin:"$PATH"' in shown
+    assert "Nothing was changed." in shown
+    assert (start.read_text(), (there.machine.home / ".local/bin").exists()) == ("# mine\n", False)
     assert "New terminals run" in answer_at_terminal(there, b"y\n")
-    made = str(there.machine.home / ".local/bin/az")
-    assert there.run(["bash", "-ic", "command -v az"]).stdout.strip() == made
-    assert there.tell("brokerauth", "enable-az", "--yes")["startFile"] == str(start)
     assert start.read_text().count("export PATH") == 1
-    assert there.tell("brokerauth", "disable-az")["startFiles"] == [str(start)]
-    assert start.read_text() == "# mine, without an end"
 
 
 def answer_at_terminal(there: Terminal, answer: bytes) -> str:
-    """What a person sees who runs `az brokerauth enable-az`, and answers its question."""
+    """What a person sees who has az enabled, and answers the question."""
     ours, theirs = pty.openpty()
     process = there.machine.popen(
-        [there.cli.program, "brokerauth", "enable-az"],
-        there.env,
-        there.directory,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+        [there.cli.program, *ENABLE], there.env, there.directory, stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
     shown = b""
-    while b"Add it?" not in shown:
+    while b"Change it?" not in shown:
         shown += os.read(ours, 4096)
     os.write(ours, answer)
     process.wait(60)
@@ -371,19 +386,32 @@ def answer_at_terminal(there: Terminal, answer: bytes) -> str:
 
 
 @pytest.mark.any_runtime
-def test_enable_az_and_disable_az_leave_a_file_of_somebody_else_alone(signed_in: Terminal, tmp_path: Path) -> None:
+def test_a_file_of_somebody_else_is_left_alone(signed_in: Terminal, tmp_path: Path) -> None:
     theirs = tmp_path / "theirs/az"
     theirs.parent.mkdir()
     theirs.write_text("#!/bin/sh\necho mine\n")
-    for command in ("enable-az", "disable-az"):
-        assert "was not made by" in signed_in.refuse("brokerauth", command, "--directory", str(theirs.parent))
+    for command in (*ENABLE, "--yes"), DISABLE:
+        assert "was not made by" in signed_in.refuse(*command, "--directory", str(theirs.parent))
     assert theirs.read_text() == "#!/bin/sh\necho mine\n"
 
 
 @pytest.mark.any_runtime
-def test_the_az_of_enable_az_outlives_the_extension(signed_in: Terminal, tmp_path: Path) -> None:
-    told = signed_in.tell("brokerauth", "enable-az", "--directory", str(tmp_path / "bin"))
-    script = Path(told["path"])
-    script.write_text(re.sub(re.escape(told["extension"]), str(tmp_path / "removed"), script.read_text()))
+def test_what_earlier_versions_made_is_taken_back_too(signed_in: Terminal) -> None:
+    home = signed_in.machine.home
+    script, start = home / ".local/bin/az", home / ".bashrc"
+    script.parent.mkdir(parents=True)
+    script.write_text(f"#!/bin/sh\n{MARKS[1]}. Removed by: az brokerauth disable-az.\nexit 1\n")
+    start.write_text(f'# mine\nexport PATH={script.parent}:"$PATH"  {MARKS[1]}\n')
+    assert signed_in.tell(*DISABLE)["changed"] == [str(script), str(start)]
+    assert (script.exists(), start.read_text()) == (False, "# mine\n")
+
+
+@pytest.mark.any_runtime
+def test_the_az_that_is_enabled_outlives_the_extension(signed_in: Terminal, tmp_path: Path) -> None:
+    script = tmp_path / "bin/az"
+    signed_in.tell(*ENABLE, "--yes", "--directory", str(script.parent))
+    extension = str(signed_in.cli.extension)
+    assert extension in script.read_text()
+    script.write_text(script.read_text().replace(extension, str(tmp_path / "removed")))
     assert os.access(script, os.X_OK)
     assert json.loads(signed_in.run([str(script), "account", "show"]).stdout)["user"]["name"] == ADA.username

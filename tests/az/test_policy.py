@@ -17,6 +17,7 @@ from tests.az.test_az_fallback import login
 VAULT = ("--resource", "https://vault.azure.net")
 FILE = "/etc/brokerauth/config"
 MEMORY = "[brokerauth]\ntoken_cache = memory\nenforced = token_cache\n"
+ENABLE = ("brokerauth", "tool", "enable", "--name", "az", "--yes")
 NO_SEED = "[brokerauth]\nseed_az_cache = no\nenforced = seed_az_cache\n"
 
 
@@ -55,7 +56,7 @@ def test_a_policy_of_memory_only_keeps_azs_cache_without_tokens_and_exec_switche
     done = there.az("brokerauth", "login")
     assert done.returncode == 0, done.stderr
     assert "Signed in for az account and az brokerauth." in done.stderr
-    assert "enable-az" not in done.stderr  # which it would refuse
+    assert "tool enable" not in done.stderr  # which it would refuse
     assert there.claims(*VAULT)["tid"] == CONTOSO.tenant_id
     cache = json.loads((there.machine.home / ".azure/msal_token_cache.json").read_text())
     assert "AccessToken" not in cache or not cache["AccessToken"]
@@ -68,12 +69,12 @@ def test_what_a_policy_of_memory_only_takes_from_plain_az_the_launcher_gives_bac
     there = new_terminal("default")
     enforce(there, MEMORY)
     done = there.az("brokerauth", "login")
-    assert "az brokerauth enable-az" in done.stderr
+    assert "az brokerauth tool enable --name az" in done.stderr
     page = (REPOSITORY / "docs" / "rollout.md").read_text()
     words = re.search(r"```\n(Can't find token.+?)```", page, re.DOTALL)
     assert words is not None
     assert words[1].strip() in there.refuse("group", "list").replace("ERROR: ", "")
-    assert there.az("brokerauth", "enable-az", "--only-show-errors").returncode == 0
+    assert there.az(*ENABLE, "--only-show-errors").returncode == 0
     listed = there.run(["az", "group", "list"], PATH=f"{there.machine.home}/.local/bin:{there.env['PATH']}")
     assert [group["name"] for group in json.loads(listed.stdout)] == ["app", "network"]
     assert not cached(there, "AccessToken")
@@ -140,16 +141,20 @@ def test_one_setting_closes_both_doors_to_every_command(new_terminal: Start) -> 
     there = new_terminal("default")
     there.tell("brokerauth", "login")
     path = f"{there.machine.home}/.local/bin:{there.env['PATH']}"
-    assert there.az("brokerauth", "enable-az").returncode == 0  # before there was a policy
+    assert there.az(*ENABLE).returncode == 0  # before there was a policy
     assert broker_is_everywhere(there, path)
     enforce(there, "[brokerauth]\nallow_exec = no\nenforced = allow_exec\n")
-    for words in (("enable-az",), ("enable-az", "--directory", str(there.directory)), ("exec", "--", "az", "version")):
-        assert FILE in there.refuse("brokerauth", *words)
+    for words in (
+        ENABLE,
+        (*ENABLE, "--directory", str(there.directory)),
+        ("brokerauth", "exec", "--", "az", "version"),
+    ):
+        assert FILE in there.refuse(*words)
     assert not (there.directory / "az").exists()
     # The az that was enabled before is as any az: brokered where az loads us.
     assert not broker_is_everywhere(there, path)
     assert there.run(["az", "account", "get-access-token", *VAULT], PATH=path).returncode == 0
-    assert there.tell("brokerauth", "disable-az")["removed"] is True
+    assert there.tell("brokerauth", "tool", "disable", "--name", "az")["changed"] != []
 
 
 def broker_is_everywhere(there: Terminal, path: str) -> bool:

@@ -36,6 +36,15 @@ const credential = new AzureCliCredential();
   console.log(JSON.stringify(tokens));
 })();
 """
+# Without options, as most programs have it: prod, of AZURE_TOKEN_CREDENTIALS, has it look for a managed identity.
+NODE_IDENTITY = NODE.replace("AzureCliCredential", "DefaultAzureCredential")
+NODE_REFUSED = """
+const { ManagedIdentityCredential } = require("@azure/identity");
+const started = Date.now();
+new ManagedIdentityCredential().getToken("https://graph.microsoft.com/.default").catch((error) => {
+  console.log(JSON.stringify([error.message, Date.now() - started]));
+});
+"""
 
 
 @pytest.fixture(scope="session")
@@ -74,3 +83,57 @@ def test_node_programs_get_the_brokers_tokens_from_az(signed_in: Terminal, node_
     done = signed_in.run(["node", "-e", NODE, *SCOPES.values()], NODE_PATH=str(node_modules))
     assert done.returncode == 0, done.stderr
     check(signed_in, done.stdout)
+
+
+@pytest.mark.parametrize("program", ["python", pytest.param("node", marks=pytest.mark.any_runtime)])
+def test_programs_that_look_for_a_managed_identity_find_it_in_exec(
+    signed_in: Terminal, node_modules: Path, program: str
+) -> None:
+    commands = {
+        "python": [sys.executable, "-c", PYTHON, "ManagedIdentityCredential"],
+        "node": ["node", "-e", NODE_IDENTITY],
+    }
+    words = ("brokerauth", "exec", "--", *commands[program], *SCOPES.values())
+    done = signed_in.az(*words, NODE_PATH=str(node_modules), AZURE_CLIENT_ID="another")
+    assert done.returncode == 0, done.stderr
+    check(signed_in, done.stdout)
+    assert "It is started without AZURE_CLIENT_ID" in done.stderr
+
+
+@pytest.mark.any_runtime
+def test_a_refusal_reaches_a_node_program_at_once_with_azs_words(signed_in: Terminal, node_modules: Path) -> None:
+    exec_ = ("brokerauth", "exec", "--resource", "https://vault.azure.net", "--", "node", "-e")
+    done = signed_in.az(*exec_, NODE_REFUSED, NODE_PATH=str(node_modules))
+    said, milliseconds = json.loads(done.stdout)
+    assert ("--resource https://vault.azure.net" in said, milliseconds < 10_000) == (True, True), said
+    signed_in.az("brokerauth", "logout", "--yes")
+    done = signed_in.az("brokerauth", "exec", "--", "node", "-e", NODE_REFUSED, NODE_PATH=str(node_modules))
+    said, milliseconds = json.loads(done.stdout)
+    assert ("Run: az brokerauth login" in said, milliseconds < 10_000) == (True, True), said
+
+
+@pytest.mark.any_runtime
+def test_exec_in_az_becomes_the_command(signed_in: Terminal) -> None:
+    (signed_in.directory / "words.txt").write_text("expanded")
+    shell = 'printf "%s," "$@" $$; exit 7'
+    words = [
+        "brokerauth",
+        "exec",
+        "--only-show-errors",
+        "--",
+        "sh",
+        "-c",
+        shell,
+        "sh",
+        "@words.txt",
+        "--help",
+        "-o",
+        "x",
+    ]
+    done = signed_in.az(*words)
+    assert (done.returncode, done.stderr) == (7, "")
+    assert done.stdout.startswith("@words.txt,--help,-o,x,")
+    missing = signed_in.az("brokerauth", "exec", "--only-show-errors", "--", "no-such-command")
+    assert (missing.returncode, missing.stdout) == (127, "")
+    assert missing.stderr == "ERROR: no-such-command cannot be run: there is no such command.\n"
+    assert "ALLOW_EXEC" in signed_in.refuse("brokerauth", "exec", "--", "true", AZURE_BROKERAUTH_ALLOW_EXEC="false")

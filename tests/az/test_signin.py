@@ -32,7 +32,7 @@ def test_after_login_az_itself_is_signed_in_with_all_tenants_and_subscriptions(n
     told = json.loads(done.stdout)
     assert (told["username"], told["source"]) == (ADA.username, "broker")
     assert {subscription["id"] for subscription in told["subscriptions"]} == ALL
-    lasting = r"To keep all az commands working after \1, run once: az brokerauth enable-az"
+    lasting = r"To keep all az commands working after \1, run once: az brokerauth tool enable --name az"
     assert re.search(rf"Other az commands work until (\d\d:\d\d)\. {lasting}", done.stderr), done.stderr
     assert there.tell("account", "show")["user"] == {"name": ADA.username, "type": "user"}
     assert {subscription["id"] for subscription in there.tell("account", "list")} == ALL

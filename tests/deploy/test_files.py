@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from azext_brokerauth import settings
+from azext_brokerauth.bridges.start_file import MARKS
 from azext_brokerauth.health.checks import CHECKS
 from testbed.scenarios import Scenario
 from tests.emulated.session import Session
@@ -187,7 +188,8 @@ def test_check_health_can_run_by_itself_and_tells_the_journal_what_intune_is_tol
     assert not [path for path in units.rglob("*") if not path.is_dir()]
 
 
-def test_what_a_user_has_of_it_is_taken_and_nothing_behind_a_link(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mark", MARKS)
+def test_what_a_user_has_of_it_is_taken_and_nothing_behind_a_link(tmp_path: Path, mark: str) -> None:
     tidy_up = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["brokerauth_tidy_up"]
     home, elsewhere = tmp_path / "home of $(ada)", tmp_path / "elsewhere"
     for made in (home / ".azure" / "cliextensions", home / ".local" / "bin", elsewhere):
@@ -197,7 +199,7 @@ def test_what_a_user_has_of_it_is_taken_and_nothing_behind_a_link(tmp_path: Path
     (home / ".azure" / "cliextensions" / "brokerauth").mkdir()
     (home / ".azure" / "cliextensions" / "other").mkdir()
     launcher = home / ".local" / "bin" / "az"
-    launcher.write_text("#!/bin/sh\n# Made by: az brokerauth enable-az. Removed by: az brokerauth disable-az.\n")
+    launcher.write_text(f"#!/bin/sh\n{mark}. Removed by: ...\n")
     removed = run("sh", "-c", tidy_up, "sh", home)
     assert len(removed.stdout.splitlines()) == 3, removed.stderr
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if not path.is_dir()}

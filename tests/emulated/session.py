@@ -86,14 +86,19 @@ class Session(Shell):
         wait_until(lambda: self.machine.processes() == [], 12)  # a private keyring lingers
         if not self.elsewhere:
             self._check_only_the_broker()
-        files = [file for file in self.machine.home.rglob("*") if file.is_file()]
-        stored = [file.read_bytes() for file in files]
+        self.check_stored(self.machine.home)
         for secret in self.secrets():
-            assert not [file for file, content in zip(files, stored, strict=True) if secret.encode() in content]
             assert not [said for said in self._said if secret in said]
         ours = self.config / "brokerauth"
         for entry in [ours, *ours.rglob("*")] if ours.exists() else []:
             assert stat.S_IMODE(entry.stat().st_mode) == (0o700 if entry.is_dir() else 0o600), entry
+
+    def check_stored(self, home: Path) -> None:
+        """No file in this directory holds a secret in the clear."""
+        files = [file for file in home.rglob("*") if file.is_file()]
+        stored = [file.read_bytes() for file in files]
+        for secret in self.secrets():
+            assert not [file for file, content in zip(files, stored, strict=True) if secret.encode() in content]
 
     def _check_only_the_broker(self) -> None:
         assert not self.opened.exists(), f"a browser was opened: {self.opened.read_text()}"

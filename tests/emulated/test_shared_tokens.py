@@ -22,7 +22,7 @@ ASKED = "started the broker's process"
 REFUSING = str(Path(__file__).with_name("refusing.py"))
 HEAVY = """
 import sys
-heavy = ("msal", "pymsalruntime", "requests", "subprocess", "azext_brokerauth.broker")
+heavy = ("msal", "pymsalruntime", "requests", "subprocess", "azure.core", "azext_brokerauth.broker")
 def loaded(*allowed):
     return [name for name in heavy if name in sys.modules and name not in allowed]
 """
@@ -36,7 +36,7 @@ PROGRAM = f"""{HEAVY}
 import base64, json
 from azext_brokerauth import BrokerCredential
 payload = BrokerCredential().get_token("https://vault.azure.net/.default").token.split(".")[1]
-print(json.loads(base64.urlsafe_b64decode(payload + "=="))["upn"], loaded("requests"))
+print(json.loads(base64.urlsafe_b64decode(payload + "=="))["upn"], loaded("requests", "azure.core"))
 """
 
 
@@ -81,6 +81,15 @@ def test_the_authority_is_asked_about_itself_once_for_all_processes(there: Sessi
         done = there.brokerauth("get-access-token", "--resource", f"https://{vault}.vault.azure.net", "--debug")
         assert (done.returncode, ASKED in done.stderr) == (0, True)
     assert len(there.calls("entra")) - len(before) <= 1, there.calls("entra")
+
+
+def test_a_later_process_makes_no_request_and_starts_nothing(there: Session) -> None:
+    token(there)
+    there.machine.clear_journal()
+    for program in (VAULT, ("show",), VAULT):
+        assert there.brokerauth(*program).returncode == 0
+    there.python(PROGRAM)
+    assert there.machine.journal() == []
 
 
 def test_of_twenty_processes_at_once_one_asks(there: Session) -> None:

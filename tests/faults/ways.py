@@ -44,7 +44,7 @@ class Way:
     go: Callable[[Session, dict[str, str], Callable[[], None]], tuple[Told, Told]]
 
 
-def _command(host: str, wants: str, *words: str) -> Way:
+def _command(host: str, wants: str, *words: str, name: str = "") -> Way:
     def attempt(there: Session, env: dict[str, str]) -> Told:
         program = [BROKERAUTH] if host == "brokerauth" else [str(AZ)]
         done = there.machine.run([*program, *words], timeout=DEADLINE, env=there.env | env)
@@ -64,7 +64,8 @@ def _command(host: str, wants: str, *words: str) -> Way:
             sign_in(there, host)
         return first, attempt(there, az)
 
-    return Way(f"{host} {' '.join(words[:-1] if words[-1] == ADA.username else words)}", host, wants, go)
+    typed = " ".join(words[:-1] if words[-1] == ADA.username else words)
+    return Way(name or f"{host} {typed}", host, wants, go)
 
 
 def sign_in(there: Session, host: str) -> None:
@@ -137,6 +138,20 @@ def _credential(name: str, wants: str, program: str, call: str) -> Way:
     return Way(name, "credential", wants, go)
 
 
+IN_EXEC = "brokerauth exec -- PROGRAM, which asks for a managed identity's token"
+_PROGRAM = """
+import json, os, sys, urllib.error, urllib.request
+url = os.environ["IDENTITY_ENDPOINT"] + "?api-version=2019-08-01&resource=https://management.azure.com"
+try:
+    asked = urllib.request.Request(url, headers={"secret": os.environ["IDENTITY_HEADER"]})
+    with urllib.request.urlopen(asked) as answer:
+        print(json.dumps(json.load(answer)["expires_on"]))
+except urllib.error.HTTPError as error:
+    assert error.code in (400, 401, 403) and not error.headers["Retry-After"]
+    sys.exit("ERROR: " + json.load(error)["message"])
+"""
+
+
 WAYS = [
     *(
         way
@@ -147,6 +162,10 @@ WAYS = [
             _command(host.partition(" ")[0], TOKEN, *host.split()[1:], "inspect-token"),
             _command(host.partition(" ")[0], SIGN_OUT, *host.split()[1:], "logout", "--yes"),
         )
+    ),
+    _command(
+        *("brokerauth", TOKEN, "exec", "--", sys.executable, "-c", _PROGRAM),
+        name=IN_EXEC,
     ),
     _command("az", TOKEN, "account", "get-access-token"),
     _command("az", TOKEN, "brokerauth", "exec", "--", "az", "group", "list"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,8 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+from urllib3.util import parse_url
+
 from azext_brokerauth import errors, output, settings
 from azext_brokerauth.accounts import AccountStore, Records
+from azext_brokerauth.bridges import Home, acr, cargo, cargo_config, docker, feeds, kubectl
 from azext_brokerauth.broker import messages
 from azext_brokerauth.broker.messages import Failure, MessageError
 from azext_brokerauth.errors.lookup import from_trouble
@@ -23,9 +29,16 @@ from azext_brokerauth.health.az_cache import UnreadableCacheError
 from azext_brokerauth.health.facts import Facts
 from azext_brokerauth.health.probe import Ran
 from azext_brokerauth.keyring import secret_service
+from azext_brokerauth.models import Account, Token
 from azext_brokerauth.models import Target as Where
 from azext_brokerauth.settings import Settings, policy
+from azext_brokerauth.spelling import GUID
 from tests.unit.health.machine import POWERSHELL, SYSTEM32, FakeProbe, healthy_machine
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # mypy brings it
 
 CORPUS = Path(__file__).with_name("corpus")
 _NOWHERE = CORPUS / "nowhere"
@@ -103,6 +116,87 @@ def child_message(line: bytes) -> None:
         error = from_trouble(message.trouble, message.text, message.correlation_id, where)
         assert str(error)
         in_words(error.remedies, AZ)
+
+
+# ---- what other tools say, and their own files
+
+
+@_target(
+    *_JSON, b'"apiVersion"', b'"spec"', b'"cluster"', b'"config"', b'"serverId"', b"client.authentication.k8s.io/v1"
+)
+def exec_info(content: bytes) -> None:
+    """Whatever kubectl, or somebody in its place, says in its variable and its arguments: a question about one
+    application, or an error that says why there is none."""
+    text = content.decode("utf-8", "surrogateescape").replace("\0", "")
+    variable, _, rest = text.partition("\n")
+    found = _outcome(
+        lambda: kubectl.question(rest.split(), {"KUBERNETES_EXEC_INFO": variable}), errors.InvalidInputError
+    )
+    if isinstance(found, kubectl.Question):
+        assert re.fullmatch(rf"{GUID}/\.default", found.wanted.scope)
+
+
+@_target(
+    b"command: kubelogin",
+    b"args: ",
+    b"- ",
+    b"  ",
+    b"\n",
+    b"&a ",
+    b"*a",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"'",
+    b'"',
+    b"#",
+    b"<<: ",
+)
+def kubeconfig_file(content: bytes) -> None:
+    """Whatever a kubeconfig is: our program stands for kubelogin, and what is taken back is what was there; or it is
+    refused, and nothing is written."""
+    with _file("home/.kube/config", content) as path:
+        home = Home(path.parents[1], {"PATH": ""}, path.parents[1] / "bin")
+        found = _outcome(lambda: kubectl.BRIDGE.edits(home), errors.SettingsError)
+        if isinstance(found, errors.SettingsError):
+            return
+        edit = found[0]
+        ours = _outcome(lambda: edit.add(content), ValueError)
+        if isinstance(ours, bytes):
+            assert edit.add(ours) == ours
+            before, after = yaml.safe_load(content), yaml.safe_load(edit.remove(ours) or b"")
+            assert json.dumps(before, default=str).count("kubelogin") <= json.dumps(after, default=str).count(
+                "kubelogin"
+            )
+
+
+@_target(*_JSON, b'"auths"', b'"credHelpers"', b'"contoso.azurecr.io"', b'"brokerauth"', b"\n\t", b"  ")
+def docker_settings(content: bytes) -> None:
+    """Whatever docker's settings are: with our helper they are what they were, but for that; or they are refused."""
+    with _file("home/.docker/config.json", content) as path:
+        home = Home(path.parents[1], {"PATH": ""}, path.parents[1] / "bin")
+        found = _outcome(lambda: docker.BRIDGE.edits(home), errors.SettingsError)
+        if isinstance(found, errors.SettingsError):
+            return
+        ours = found[0].add(content)
+        assert found[0].add(ours) == ours
+        kept = {**json.loads(content), "credHelpers": None}
+        assert {**json.loads(ours), "credHelpers": None} == kept or "NaN" in str(kept)
+        assert b'"brokerauth"' not in (found[0].remove(ours) or b"").partition(b'"credHelpers"')[2]
+
+
+@_target(*_JSON, b'"refresh_token": "', b'"errors": [', b'"code"', b'"message"')
+def registry_answer(content: bytes) -> None:
+    """Whatever a registry answers: a credential, or an error that holds no token."""
+    where, who = acr.Registry("contoso.azurecr.io", "AzureCloud"), Account("ada", "a", "a", "t", "c", "login")
+    token = Token("the-token", 1, "Bearer", "broker", "t", who)
+    for status in (200, 401):
+        answer = (status, content)
+        found = _outcome(
+            lambda answer=answer: acr.credential(where, lambda _: token, lambda *_: answer), errors.BrokerAuthError
+        )
+        assert (isinstance(found, str) and status == 200) or "the-token" not in str(found)
 
 
 # ---- files of the user's own and of the machine
@@ -310,3 +404,49 @@ def keyring(answers: bytes) -> None:
     state = secret_service.look({}, 0, connect=connect)
     assert not state.bus_problem
     _report(lambda probe: setattr(probe, "keyring", state))
+
+
+# ---- package feeds
+
+
+@_target(b"https://", b"pkgs.dev.azure.com", b".pkgs.visualstudio.com", b"@", b":443", b"/", b"\\", b"?", b"#", b"%2f")
+def feed_service(content: bytes) -> None:
+    """What keyring is asked for is no feed, or a URL of a feed's host, which is where the tool itself goes."""
+    service = content.decode(errors="surrogateescape")
+    url = feeds.feed_url(service)
+    if url:
+        host = url.split("/")[2]
+        assert host == "pkgs.dev.azure.com" or host.endswith(".pkgs.visualstudio.com")
+        assert url.startswith("https://")
+        went_to = parse_url(service if "://" in service else f"https://{service}")
+        assert (went_to.scheme, (went_to.host or "").lower(), went_to.port or 443) == ("https", host, 443)
+
+
+@_target(*_JSON, b'"v":1', b'"kind":"get"', b'"registry":{', b'"index-url":"sparse+https://pkgs.dev.azure.com/a/"')
+def cargo_request(line: bytes) -> None:
+    """Whatever cargo sends is answered in one line of JSON."""
+    said: list[str] = []
+    cargo.serve([line.decode(errors="replace")], said.append, lambda url, headers: ("token", 0))
+    greeting, reply = said
+    assert json.loads(greeting) == {"v": [1]}
+    assert len(reply.splitlines()) == 1
+    assert len(json.loads(reply)) == 1
+
+
+@_target(
+    *(b"[registry]\n", b"global-credential-providers = ", b"['a']", b'"', b"'", b'"""', b"'''", b"#", b",", b"=", b"{"),
+    *(b"}", b"[", b"]", b"\n", b".", b"\\", b"[[registry]]\n", b"registry."),
+)
+def cargo_settings(content: bytes) -> None:
+    """cargo's settings are refused, or the program is on the list, and all else means what it meant."""
+    made = _outcome(lambda: cargo_config.with_provider(content, cargo_config.PROGRAM), ValueError)
+    if isinstance(made, ValueError):
+        return
+    removed = cargo_config.without_provider(made)
+    before = _outcome(lambda: tomllib.loads(content.decode()), ValueError)
+    if isinstance(before, ValueError):
+        return  # cargo cannot read it either
+    after, left = tomllib.loads(made.decode()), tomllib.loads(removed.decode())
+    wanted = before.setdefault("registry", {}).setdefault("global-credential-providers", ["cargo:token"])
+    assert left == before
+    assert after["registry"].pop("global-credential-providers") == [*wanted, cargo_config.PROGRAM]

@@ -1,4 +1,4 @@
-"""The stand-ins for Windows' broker, Entra, ARM and Key Vault behave as the clients expect of the real ones."""
+"""The stand-ins for Windows' broker, Entra, ARM, Key Vault and Azure Artifacts do as clients expect of real ones."""
 
 from __future__ import annotations
 
@@ -513,6 +513,27 @@ def test_a_vault_names_its_tenant_and_takes_no_other(world: World) -> None:
     assert world.call("GET", url, Authorization=f"Bearer {home}")[0] == 401
     status, _, body = world.call("GET", url, Authorization=f"Bearer {guest}")
     assert (status, json.loads(body)["value"]) == (200, "hello from fabrikam.vault.azure.net")
+
+
+# ---- Azure Artifacts
+
+
+def test_a_feed_names_its_tenant_and_takes_no_other_and_no_other_audience(world: World) -> None:
+    url = "https://pkgs.dev.azure.com/fabrikam/_packaging/tools/pypi/simple/"
+    status, headers, _ = world.call("GET", url)
+    assert status == 401
+    assert f"authorization_uri=https://login.windows.net/{FABRIKAM.tenant_id}," in headers["WWW-Authenticate"]
+
+    def answer(tenant: str, scope: str) -> int:
+        token = world.token(Ask(AZURE_CLI, tenant, (scope,)))
+        as_password = base64.b64encode(f"anybody:{token}".encode()).decode()
+        (status,) = {world.call("GET", url, Authorization=it)[0] for it in (f"Bearer {token}", f"Basic {as_password}")}
+        return status
+
+    devops = "499b84ac-1321-427f-aa17-267ca6975798/.default"
+    assert answer(FABRIKAM.domain, devops) == 200
+    assert answer(CONTOSO.domain, devops) == 401
+    assert answer(FABRIKAM.domain, ARM_SCOPE) == 401
 
 
 # ---- the server

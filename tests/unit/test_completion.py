@@ -73,6 +73,8 @@ OFFERED = {
     "brokerauth login --fallback D": {"device-code"},
     "brokerauth login --tenant ": {ACCOUNT["tenant"]},
     "brokerauth list --output t": {"table", "tsv"},
+    "brokerauth tool enable --name ": {"az", "git"},
+    "brokerauth tool disable --": {"--name", "--directory"},
     "brokerauth check-health --bundle ./arch": {"./archives/"},
 }
 

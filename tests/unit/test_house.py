@@ -46,7 +46,10 @@ def test_the_commands_have_their_names():
         *("login", "logout", "list", "show", "set", "get-access-token", "inspect-token", "list-settings"),
         *("check-health", "repair"),
     ]
-    assert set(commands._ONLY_IN_AZ) == {"enable-az", "disable-az", "exec"}
+    assert set(commands._ONLY_IN_AZ) == {"exec"}
+    of_tools = []
+    commands.register_tools(lambda name, function, **options: of_tools.append(name))
+    assert of_tools == ["list", "enable", "disable"]
 
 
 def test_the_settings_have_their_names():

@@ -12,6 +12,10 @@ import pytest
         ("import azext_brokerauth", ["msal", "azure", "knack", "pymsalruntime", "subprocess", "portalocker"]),
         ("from azext_brokerauth import BrokerCredential; BrokerCredential()", ["msal", "azure.identity", "knack"]),
         ("import azext_brokerauth.__main__", ["msal", "azure", "knack", "pymsalruntime"]),
+        (
+            "from azext_brokerauth.bridges.git import main; main(['store'])",
+            ["azext_brokerauth.errors", "json", "knack", "subprocess"],
+        ),
     ],
 )
 def test_an_import_brings_in_nothing_that_it_does_not_need(statement, absent):

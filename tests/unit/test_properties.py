@@ -196,6 +196,7 @@ GOOD: dict[str, st.SearchStrategy[object]] = {
     "token_cache": st.sampled_from(["az", "memory"]),
     "keyring": st.sampled_from(["auto", "session", "private"]),
     "fallback": st.sampled_from(["none", "browser", "device-code"]),
+    "tools": st.sampled_from(["all", "none", "az git"]),
 }
 
 

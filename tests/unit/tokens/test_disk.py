@@ -65,6 +65,16 @@ def files_in(directory: Path) -> list[Path]:
     return sorted(file for file in (directory / "brokerauth").iterdir() if file.suffix != ".lock")
 
 
+def recording(call: Callable[..., object], paths: list[object]) -> Callable[..., object]:
+    """The call, which notes its path first."""
+
+    def noted(path: object, *more: object, **how: object) -> object:
+        paths.append(path)
+        return call(path, *more, **how)
+
+    return noted
+
+
 def failing(_: object) -> Token:
     raise errors.BrokerTimeoutError("no answer")
 
@@ -78,6 +88,23 @@ def test_a_later_process_has_the_token(tmp_path: Path, kernel: Kernel, kept: Tok
 def test_only_the_same_question_has_it(tmp_path: Path, kernel: Kernel) -> None:
     process(tmp_path, kernel).put(WANTED, token())
     assert [process(tmp_path, kernel).get(other) for other in OTHERS] == [None] * len(OTHERS)
+
+
+def test_a_look_at_one_among_many_opens_its_file_and_no_other(
+    tmp_path: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled = process(tmp_path, kernel)
+    for number in range(50):
+        filled.put(replace(WANTED, scopes=(f"https://service{number}.example/.default",)), token())
+    filled.put(WANTED, token())
+    opened, listed = [], []
+    monkeypatch.setattr(os, "open", recording(os.open, opened))
+    for name in ("listdir", "scandir"):
+        monkeypatch.setattr(os, name, recording(getattr(os, name), listed))
+    assert process(tmp_path, kernel).get(WANTED) == token()
+    monkeypatch.undo()
+    names = {file.name for file in files_in(tmp_path)}
+    assert (len(names), len([path for path in opened if path in names]), listed) == (51, 1, [])
 
 
 def test_nothing_of_it_can_be_read(tmp_path: Path, kernel: Kernel) -> None:

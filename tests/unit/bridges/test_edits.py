@@ -154,6 +154,6 @@ def test_another_users_link_is_not_followed(tmp_path: Path, record: Record, monk
         os.lchown(edit.path, 12345, 12345)
     else:
         monkeypatch.setattr("azext_brokerauth.files.this_user", lambda: os.geteuid() + 1)
-    with pytest.raises(SettingsError, match="another user's|does not belong"):
+    with pytest.raises(SettingsError, match=r"another user's|does not belong"):
         record.make([edit])
     assert (tmp_path / "real").read_bytes() == b"theirs\n"

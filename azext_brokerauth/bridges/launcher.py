@@ -18,7 +18,7 @@ try:
 except ImportError:
     complete = False
 if stock and not complete:
-    say(f"{sys.executable} has no Azure CLI any more", "az brokerauth enable-az")
+    say(f"{sys.executable} has no Azure CLI any more", "az brokerauth tool enable --name az")
     os.execv(stock, [stock, *sys.argv[1:]])
 sys.path.append(extension)  # at the end, as az does
 try:

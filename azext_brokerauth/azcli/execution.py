@@ -1,0 +1,35 @@
+"""``exec`` in az: az itself is run once with the broker for whatever command it is given, without a listener."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from azext_brokerauth import errors, sign_in
+from azext_brokerauth.bridges import execution, launcher
+from azext_brokerauth.errors.rendering import AZ
+from azext_brokerauth.models import person
+
+
+def execute(
+    arguments: list[str],
+    resources: list[str] | None = None,
+    containers: bool = False,
+    container_address: str | None = None,
+    feeds: list[str] | None = None,
+) -> None:
+    """Become the command; az itself as the launcher, which asks the broker without a listener."""
+    options = execution.options(resources, containers, container_address, feeds)
+    typed = execution.as_typed(arguments)
+    if typed[:1] != ["az"]:
+        execution.become(typed, options, AZ)
+    chosen = sign_in.in_force()
+    if not chosen.allow_exec:
+        raise errors.BrokerOffError(f"exec is switched off: {chosen.origin('allow_exec')} is false.")
+    if options != execution.Options():
+        raise errors.InvalidInputError(
+            "exec -- az gets its tokens without a listener, so it has no use for --resource, --containers and --feed.",
+            remedies=person("Leave them out."),
+        )
+    sys.stdout.flush()
+    os.execv(sys.executable, [*launcher.command_line(), *typed[1:]])  # noqa: S606

@@ -1,0 +1,54 @@
+"""How a tool starts a program of ours."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from azext_brokerauth.bridges import programs
+from azext_brokerauth.errors import InteractionRequiredError
+from azext_brokerauth.models import own
+
+BIN = Path(sys.executable).parent
+PROGRAM = "git-credential-brokerauth"
+
+
+def script(directory: Path, name: str = PROGRAM) -> Path:
+    directory.mkdir(exist_ok=True)
+    path = directory / name
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_one_beside_the_program_that_runs_is_taken_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "bin/brokerauth")])
+    assert programs.command(PROGRAM, "git") == [str(BIN / PROGRAM)]
+    beside = script(tmp_path / "bin")
+    assert programs.command(PROGRAM, "git") == [str(beside)]
+
+
+@pytest.mark.parametrize("argv", ["-c", "brokerauth", "./brokerauth", ""])
+def test_none_of_the_current_directory_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: str) -> None:
+    script(tmp_path)
+    script(tmp_path, "-c")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [argv])
+    assert programs.command(PROGRAM, "git") == [str(BIN / PROGRAM)]
+
+
+def test_without_one_python_starts_it_from_whatever_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs.sysconfig, "get_path", lambda _: str(tmp_path / "none"))
+    monkeypatch.setattr(sys, "argv", ["-c"])
+    words = programs.command(PROGRAM, "git")
+    assert words[0] == sys.executable
+    (tmp_path / "azext_brokerauth").mkdir()
+    (tmp_path / "azext_brokerauth/__init__.py").write_text("raise SystemExit(9)\n")
+    question = b"protocol=http\nhost=example.com\n"
+    done = subprocess.run([*words, "get"], input=question, cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    error = InteractionRequiredError("Why.", remedies=own("login"))
+    assert programs.in_a_line(error) == "Why. Run: az brokerauth login"

@@ -1,0 +1,145 @@
+"""`tool list`, `tool enable` and `tool disable`, on a home of the test's own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azext_brokerauth import bridges, output, tools
+from azext_brokerauth.errors import BrokerAuthError
+from azext_brokerauth.errors.rendering import PLAIN, in_words
+
+PAGE = Path(__file__).parents[2] / "docs/tools.md"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This process's user has a configuration of git, and no terminal."""
+    for name in [name for name in os.environ if name.startswith(("AZURE", "GIT", "XDG", "COPILOT"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115
+    (tmp_path / ".gitconfig").write_bytes(b"# mine, without an end")
+    return tmp_path
+
+
+def state(name: str) -> tuple[bool | None, str, bool]:
+    (tool,) = (tool for tool in tools.list_tools() if tool["name"] == name)
+    return tool["isInstalled"], tool["setUp"], tool["isAllowed"]
+
+
+def everything(home: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in home.rglob("*") if path.is_file()}
+
+
+def test_every_tool_is_there_with_what_it_serves() -> None:
+    found = tools.list_tools()
+    assert [tool["name"] for tool in found] == list(bridges.TOOLS)
+    assert {*found[0]} == {"name", "serves", "isInstalled", "setUp", "isAllowed", "problem"}
+    rows = output.tool_rows(found)
+    assert [*rows[0]] == ["Name", "Serves", "Installed", "SetUp", "Allowed", "Problem"]
+    (git,) = (row for row in rows if row["Name"] == "git")
+    assert [*git.values()][2:] == ["yes", "no", "yes", ""]
+
+
+def test_the_page_has_a_row_for_each_tool_and_shows_what_is_added(home: Path) -> None:
+    page = PAGE.read_text()
+    for name in bridges.TOOLS:
+        assert f"\n| [`{name}`](#{name}) |" in page
+        assert f"\n## {name}\n" in page
+    (shown,) = re.findall(r"```ini\n(.*?)```", page, re.DOTALL)
+    tools.enable_tool("git", yes=True)
+    added = (home / ".gitconfig").read_text()
+    assert re.sub(r'"!.*"', '""', shown) in re.sub(r'"!.*"', '""', added)
+
+
+def test_the_list_tells_what_is_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert state("git") == (True, "no", True)
+    tools.enable_tool("git", yes=True)
+    assert state("git") == (True, "yes", True)
+    monkeypatch.setenv("AZURE_BROKERAUTH_TOOLS", "az")
+    assert state("git") == (True, "yes", False)
+    (home / ".gitconfig").write_text((home / ".gitconfig").read_text().replace("-brokerauth", "-other", 1))
+    assert state("git")[1] == "no"
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert state("git")[0] is False
+
+
+def test_it_is_set_up_once_and_taken_back_to_the_byte(home: Path) -> None:
+    at_first = everything(home)
+    ((change),) = tools.enable_tool("git", yes=True)["changed"]
+    assert change["path"] == str(home / ".gitconfig")
+    assert change["change"] in (home / ".gitconfig").read_text()
+    assert tools.enable_tool("git")["changed"] == [], "there is nothing to ask about"
+    assert tools.disable_tool("git") == {"name": "git", "changed": [str(home / ".gitconfig")], "left": []}
+    assert everything(home) == at_first
+    assert tools.disable_tool("git")["changed"] == []
+
+
+def test_where_it_was_set_up_is_remembered(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = home / "elsewhere"
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(elsewhere))
+    tools.enable_tool("git", yes=True)
+    elsewhere.write_bytes(elsewhere.read_bytes() + b"[user]\n\tname = Ada\n")
+    monkeypatch.delenv("GIT_CONFIG_GLOBAL")
+    assert tools.disable_tool("git")["changed"] == [str(elsewhere)]
+    assert elsewhere.read_bytes() == b"[user]\n\tname = Ada\n"
+
+
+REFUSED: dict[str, tuple[dict[str, Any], dict[str, str], str, str]] = {
+    "nobody to ask": ({"name": "git"}, {}, "there is no terminal to ask at", "Add --yes"),
+    "misspelt": ({"name": "gti", "yes": True}, {}, "There is no tool 'gti' here", "Did you mean git?"),
+    "unknown": ({"name": "x", "yes": True}, {}, "There is no tool 'x' here", f"Name one of these: {bridges.TOOLS[0]}"),
+    "a setting": ({"name": "git", "yes": True}, {"AZURE_BROKERAUTH_TOOLS": "none"}, "BROKERAUTH_TOOLS is none", ""),
+    "no git": ({"name": "git", "yes": True}, {"PATH": "/nowhere"}, "git is not installed", "Install git"),
+    "no az": ({"name": "az", "yes": True}, {}, "has no Azure CLI", "az brokerauth tool enable --name az"),
+}
+
+
+@pytest.mark.parametrize(("words", "env", "why", "remedy"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_done_says_why_and_changes_nothing(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: dict[str, Any],
+    env: dict[str, str],
+    why: str,
+    remedy: str,
+) -> None:
+    at_first = everything(home)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BrokerAuthError) as raised:
+        tools.enable_tool(**words)
+    assert why in raised.value.message
+    assert remedy in in_words(raised.value.remedies, PLAIN)
+    assert everything(home) == at_first
+
+
+def test_what_git_can_no_more_read_is_named(home: Path) -> None:
+    tools.enable_tool("git", yes=True)
+    (home / ".gitconfig").write_text("[broken\n\tbrokerauth")
+    with pytest.raises(BrokerAuthError, match=rf"{home}/\.gitconfig cannot be changed: git cannot read it"):
+        tools.disable_tool("git")
+
+
+def test_the_commands_show_it(home: Path) -> None:
+    program = [str(Path(sys.executable).with_name("brokerauth")), "tool"]
+    env = {"HOME": str(home), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*program, *words], env=env, cwd=home, capture_output=True, text=True, check=False)
+
+    listed = run("list", "--output", "table")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert listed.stdout.split()[:5] == ["Name", "Serves", "Installed", "SetUp", "Allowed"]
+    refused = run("enable", "--name", "gti")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "ERROR: There is no tool 'gti' here.\nDid you mean git?\n"
