@@ -22,7 +22,7 @@ from azext_brokerauth.errors import AGAIN
 from azext_brokerauth.errors.rendering import AZ, in_words
 from azext_brokerauth.models import OWN, SHARED_TENANTS, Account, Remedies, Target, Token, TokenRequest, own, run
 from azext_brokerauth.settings import Settings, policy
-from azext_brokerauth.terminal import countdown
+from azext_brokerauth.terminal.countdown import for_terminal
 from azext_brokerauth.terminal.signals import ends_on_signals
 from azext_brokerauth.tokens import Prompt, Tokens, fallback
 from azext_brokerauth.tokens.renewal import MANDATORY
@@ -349,7 +349,7 @@ def tokens_in_force() -> Tokens:
 @functools.cache
 def tokens_with(chosen: Settings, *, shares: bool) -> Tokens:
     """One broker process serves all of az's applications, of which it makes one for each tenant."""
-    tell = countdown.for_terminal()
+    tell = for_terminal()
     # az's own MSAL falls back, so that az keeps the sign-in.
     return Tokens(chosen, waiting=tell, shares=shares, falls_back=False)
 
