@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "brokerauth",
         derandomize=True,
         deadline=None,
-        max_examples=2000 if config.getoption("full") else 100,
+        max_examples=2000 if config.getoption("full") else 50,
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("brokerauth")

@@ -68,7 +68,7 @@ def cells() -> list[object]:
         for file in FILES
         for turn, how in enumerate(DAMAGE)
         if how == "exits" or not file.startswith(NOT_LOADED) or file.removesuffix(".py") in LATER
-        for is_core in [file in core and (turn == core.index(file) % len(DAMAGE) or how == "empty")]
+        for is_core in [file in core and turn == core.index(file) % len(DAMAGE)]
     ]
 
 

@@ -190,7 +190,7 @@ EVERY_COMMAND_OF_OURS = (
 @pytest.mark.parametrize(
     "words",
     [
-        pytest.param(words, marks=[pytest.mark.full] if number > 1 else [], id=" ".join(words))
+        pytest.param(words, marks=[pytest.mark.full] if number > 0 else [], id=" ".join(words))
         for number, words in enumerate(EVERY_COMMAND_OF_OURS)
     ],
 )

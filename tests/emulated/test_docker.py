@@ -23,6 +23,9 @@ from testbed.directory import ADA, CONTOSO
 from tests.emulated.session import Session, session
 from tests.waiting import wait_until
 
+# The real one is in make test-full: what differs between the runtimes is tested with the commands.
+pytestmark = pytest.mark.any_runtime
+
 SCRIPTS = Path(sys.executable).parent
 PAGE = Path(__file__).parents[2] / "docs/docker.md"
 REGISTRY = Path(__file__).parents[2] / ".tools/usr/bin/docker-registry"

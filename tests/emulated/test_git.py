@@ -15,6 +15,9 @@ from testbed.directory import ADA, CONTOSO, FABRIKAM
 from tests.emulated.session import Session, session
 from tests.tokens import claims_of
 
+# The real one is in make test-full: what differs between the runtimes is tested with the commands.
+pytestmark = pytest.mark.any_runtime
+
 CONTOSOS = "https://dev.azure.com/contoso/app/_git/app"
 FABRIKAMS = "https://dev.azure.com/fabrikam/app/_git/app"
 OLD = "https://contoso.visualstudio.com/app/_git/app"

@@ -19,6 +19,9 @@ from testbed.cloud.kubernetes import HOSTS, SERVER_ID
 from testbed.directory import ADA, CONTOSO, FABRIKAM
 from tests.emulated.session import Session, session
 
+# The real one is in make test-full: what differs between the runtimes is tested with the commands.
+pytestmark = pytest.mark.any_runtime
+
 SCRIPTS = Path(sys.executable).parent
 PAGE = Path(__file__).parents[2] / "docs/kubectl.md"
 _UNPACKED = Path(__file__).parents[2] / ".tools/usr/bin/kubectl"

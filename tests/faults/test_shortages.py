@@ -19,6 +19,8 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif("real" not in RUNTIMES, reason="Microsoft publishes no runtime for this machine")
 HEALTHY = dataclasses.replace(SCENARIOS["default"], token_lifetime=240)  # nothing is answered from a cache
+SESSION = {"AZURE_BROKERAUTH_KEYRING": "session", "AZURE_BROKERAUTH_TOKEN_CACHE": "az"}
+"""The session's keyring, and no older token in place of an error."""
 # Inside the machine's own process namespace, where no other program of this host is seen.
 END_DESKTOP = """
 import os, signal
@@ -72,6 +74,6 @@ def test_a_session_bus_that_goes_away_in_the_middle_is_no_hang(there: Session) -
     assert running.returncode == 0 or (said.startswith("ERROR: ") and "keyring" in said)
     there.machine.set_scenario(HEALTHY)
     for words, why in ((["get-access-token"], "(setting keyring)"), (["login"], "a keyring named 'login'")):
-        assert why in there.refuse(*words, timeout=90, AZURE_BROKERAUTH_KEYRING="session")
+        assert why in there.refuse(*words, timeout=90, **SESSION)
     for words in (["get-access-token"], ["login"]):  # which go on with a keyring of their own
         assert there.tell(*words, timeout=90)
