@@ -14,6 +14,9 @@ from testbed.scenarios import SCENARIOS
 from tests.az.session import Terminal
 from tests.waiting import wait_until
 
+# The real runtime too in make test-full.
+pytestmark = pytest.mark.any_runtime
+
 FULL = pytest.mark.full
 
 SLOW = replace(SCENARIOS["slow"], delay=12)

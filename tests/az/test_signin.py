@@ -199,6 +199,9 @@ sys.path.append({str(there.cli.extension)!r})
 from azure.cli.core import get_default_cli
 from azure.cli.core._profile import _create_identity_instance, Profile
 from azext_brokerauth.azcli.hook import HOOK
+
+# The real runtime too in make test-full.
+pytestmark = pytest.mark.any_runtime
 HOOK.attach()
 profile = Profile(get_default_cli())
 identity = _create_identity_instance(profile.cli_ctx, profile._authority, tenant_id={CONTOSO.tenant_id!r})

@@ -319,6 +319,9 @@ from azure.identity import AuthenticationRecord
 from azure.core.exceptions import ClientAuthenticationError
 from azext_brokerauth import BrokerCredential
 from tests.tokens import claims_of
+
+# The real runtime too in make test-full.
+pytestmark = pytest.mark.any_runtime
 try:
     token = BrokerCredential({keywords}).get_token({VAULT!r}{options})
     print("tenant", claims_of(token.token)["tid"])

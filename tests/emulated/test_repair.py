@@ -19,6 +19,9 @@ from testbed.scenarios import Scenario
 from tests.emulated.session import BROKERAUTH, Session, read_all
 from tests.waiting import wait_until
 
+# The real runtime too in make test-full.
+pytestmark = pytest.mark.any_runtime
+
 
 def parsed(text: str) -> dict[str, dict[str, str]]:
     """What a settings file says, however it is laid out."""
