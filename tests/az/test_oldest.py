@@ -8,6 +8,9 @@ from testbed.directory import ADA, DEVICE_ID
 from tests.az.conftest import Start
 from tests.az.session import CLI, OLDEST, Cli, Terminal
 
+# The real runtime too in make test-full.
+pytestmark = pytest.mark.any_runtime
+
 CHANGED = {
     "identity.PublicClientApplication": "del identity.PublicClientApplication",
     "UserCredential.acquire_token": "msal_credentials.UserCredential.acquire_token = lambda self, scopes: None",
@@ -43,9 +46,6 @@ from azure.cli.core.auth import identity, msal_credentials
 {CHANGED[told]}
 before = vars(identity).get("PublicClientApplication"), msal_credentials.PublicClientApplication
 from azext_brokerauth.azcli.hook import HOOK
-
-# The real runtime too in make test-full.
-pytestmark = pytest.mark.any_runtime
 HOOK.prepare()
 print(HOOK.attach())
 assert before == (vars(identity).get("PublicClientApplication"), msal_credentials.PublicClientApplication)

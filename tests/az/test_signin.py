@@ -17,6 +17,9 @@ from tests.az.conftest import Start
 from tests.az.session import REPOSITORY, Terminal
 from tests.tokens import claims_of
 
+# The real runtime too in make test-full.
+pytestmark = pytest.mark.any_runtime
+
 ALL = {subscription.subscription_id for subscription in SUBSCRIPTIONS}
 IN_CONTOSO = {s.subscription_id for s in SUBSCRIPTIONS if s.tenant_id == CONTOSO.tenant_id}
 
@@ -199,9 +202,6 @@ sys.path.append({str(there.cli.extension)!r})
 from azure.cli.core import get_default_cli
 from azure.cli.core._profile import _create_identity_instance, Profile
 from azext_brokerauth.azcli.hook import HOOK
-
-# The real runtime too in make test-full.
-pytestmark = pytest.mark.any_runtime
 HOOK.attach()
 profile = Profile(get_default_cli())
 identity = _create_identity_instance(profile.cli_ctx, profile._authority, tenant_id={CONTOSO.tenant_id!r})

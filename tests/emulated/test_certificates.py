@@ -18,9 +18,6 @@ Start = Callable[[Scenario | str], Session]
 CREDENTIAL = f"""
 import sys
 from azext_brokerauth import BrokerCredential
-
-# The real runtime too in make test-full.
-pytestmark = pytest.mark.any_runtime
 with BrokerCredential(tenant_id={CONTOSO.domain!r}, login_hint={ADA.username!r}) as credential:
     for scope in ("https://vault.azure.net/.default", "https://graph.microsoft.com/.default"):
         try:

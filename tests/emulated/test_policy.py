@@ -13,6 +13,9 @@ from testbed.directory import ADA, CONTOSO, FABRIKAM, GRACE, KATHERINE
 from testbed.scenarios import Scenario
 from tests.emulated.session import BROKERAUTH, Session, session
 
+# The real runtime too in make test-full.
+pytestmark = pytest.mark.any_runtime
+
 OURS, OTHER = CONTOSO.tenant_id, FABRIKAM.tenant_id
 FILE = "/etc/brokerauth/config"
 POLICY = f"""[brokerauth]
@@ -319,9 +322,6 @@ from azure.identity import AuthenticationRecord
 from azure.core.exceptions import ClientAuthenticationError
 from azext_brokerauth import BrokerCredential
 from tests.tokens import claims_of
-
-# The real runtime too in make test-full.
-pytestmark = pytest.mark.any_runtime
 try:
     token = BrokerCredential({keywords}).get_token({VAULT!r}{options})
     print("tenant", claims_of(token.token)["tid"])
