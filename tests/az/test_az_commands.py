@@ -58,6 +58,7 @@ def test_az_lists_the_extension(signed_in: Session) -> None:
     assert "brokerauth" in json.loads(signed_in.az("version").stdout)["extensions"]
 
 
+@pytest.mark.any_runtime
 @pytest.mark.parametrize(
     "words",
     [
@@ -100,6 +101,7 @@ def test_a_new_process_gets_a_device_bound_token_and_neither_entra_nor_a_person_
     assert PICKER not in signed_in.calls()
 
 
+@pytest.mark.any_runtime
 def test_az_follows_its_own_account_and_what_is_chosen_in_az_is_in_use_outside_too(default: Session) -> None:
     default.tell("login", "--username", GRACE.username)
     default.tell_in_az("login")
@@ -179,6 +181,7 @@ for name in sorted(ours, key=lambda name: ("exec" in name, "logout" in name)):  
     assert '"name": "app"' in done.stdout  # what exec's example lists
 
 
+@pytest.mark.any_runtime
 @pytest.mark.parametrize(
     ("scenario", "words", "status", "parts"),
     [

@@ -45,6 +45,7 @@ def test_a_signal_ends_az_at_once(signed_in: Terminal, words: list[str], number:
     wait_until(lambda: there.machine.processes() == [], 3)
 
 
+@pytest.mark.any_runtime
 def test_a_person_at_a_terminal_is_told_what_az_waits_for(signed_in: Terminal) -> None:
     there = signed_in
     there.machine.set_scenario("hang-on-prompt")

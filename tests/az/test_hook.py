@@ -80,6 +80,7 @@ def test_an_expired_token_is_renewed_where_we_are_loaded_and_by_the_launcher(new
     assert there.token_endpoint_calls() == []
 
 
+@pytest.mark.any_runtime
 def test_an_agents_session_is_told_to_the_broker_and_gets_no_cached_token_of_the_person(signed_in: Terminal) -> None:
     person = signed_in.tell("account", "get-access-token", *VAULT)["accessToken"]
     signed_in.machine.clear_journal()

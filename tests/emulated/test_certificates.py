@@ -34,6 +34,7 @@ def check(there: Session, id: str = "certificates", **env: str) -> dict[str, Any
     return dict(found)
 
 
+@pytest.mark.any_runtime
 def test_what_only_python_trusts_is_told_apart_found_and_mended(start: Start) -> None:
     there = start("bundle-only")
     there.tell("login")

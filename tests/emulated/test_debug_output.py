@@ -10,6 +10,9 @@ import pytest
 from testbed.directory import ADA
 from tests.emulated.session import Session
 
+# The real runtime too in make test-full.
+pytestmark = pytest.mark.any_runtime
+
 SCENARIOS = ["default", "interaction-required", "user-cancels", "no-network", "garbage", "crash", "wrong-account"]
 
 

@@ -84,6 +84,7 @@ def test_a_chain_goes_on_past_the_credential_even_where_the_broker_is_required(s
     assert_untouched(there)
 
 
+@pytest.mark.any_runtime
 @pytest.mark.parametrize("name", [*WRONG_WSL, *NOT_READY])
 def test_under_wsl_but_not_ready_is_one_warning_and_stops_a_chain_only_where_required(start: Start, name: str) -> None:
     why, remedy = (WRONG_WSL | NOT_READY)[name]
@@ -101,6 +102,7 @@ def test_under_wsl_but_not_ready_is_one_warning_and_stops_a_chain_only_where_req
     assert [line.split()[0] for line in said] == [REFUSED] * 3
 
 
+@pytest.mark.any_runtime
 @pytest.mark.parametrize("name", NOT_READY)
 def test_login_names_what_is_missing_and_how_to_get_it(start: Start, name: str) -> None:
     why, remedy = NOT_READY[name]

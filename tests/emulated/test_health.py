@@ -228,6 +228,7 @@ def run_the_block(there: Session, input: str = "") -> None:
     assert (found(fixed, "fail"), found(fixed, "warn")) == ((), ())
 
 
+@pytest.mark.any_runtime
 @pytest.mark.parametrize(
     ("name", "check"),
     [
@@ -246,6 +247,7 @@ def test_a_command_that_fails_names_the_check(start: Start, name: str, check: st
     assert check in found(report(there), "fail")
 
 
+@pytest.mark.any_runtime
 def test_online_tries_the_broker_without_a_window(start: Start) -> None:
     there = start("default")
     told = report(there, "--online")

@@ -53,6 +53,7 @@ def works_again(there: Session) -> None:
     assert there.tell("login")["username"] == ADA.username
 
 
+@pytest.mark.any_runtime
 @pytest.mark.parametrize(
     ("number", "program"),
     [

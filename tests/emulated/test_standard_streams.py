@@ -12,6 +12,9 @@ import pytest
 from testbed.directory import ADA
 from tests.emulated.session import AZ, BROKERAUTH, Session, session
 
+# The real runtime too in make test-full.
+pytestmark = pytest.mark.any_runtime
+
 UNWRITABLE = {">&-": "Bad file descriptor", ">/dev/full": "No space left on device"}
 COMMANDS = (
     "get-access-token",
@@ -82,7 +85,6 @@ def test_with_every_stream_closed_nothing_is_written_into_a_file(there: Session)
     assert {path: path.read_bytes() for path in there.config.rglob("*.json")} == before
 
 
-@pytest.mark.any_runtime
 def test_az_says_it_too_where_az_gets_as_far_as_us(there: Session) -> None:
     """With standard output closed az ends before it loads any extension: knack asks whether it is a terminal."""
     program = str(AZ)

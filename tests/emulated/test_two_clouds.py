@@ -7,6 +7,9 @@ import pytest
 from testbed.directory import ADA
 from tests.emulated.session import Session
 
+# The real runtime too in make test-full.
+pytestmark = pytest.mark.any_runtime
+
 GOVERNMENT = "login.microsoftonline.us"
 PUBLIC = "login.microsoftonline.com"
 IN = {PUBLIC: {}, GOVERNMENT: {"AZURE_BROKERAUTH_AUTHORITY": GOVERNMENT}}

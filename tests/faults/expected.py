@@ -157,4 +157,4 @@ HOMES = ("used", "fresh")
 """Where each fault is tried: in a home where this way in has worked before, and in one where az and this project have
 left nothing yet. Where somebody must have signed in, they have just done so, and az's HTTP cache is cold again."""
 WORST_AT_FIRST = ("hang-on-start", "no-route")
-"""What every way in is tried with in `make test`, in a fresh home."""
+"""What one way in of each host is tried with in `make test`, in a fresh home."""

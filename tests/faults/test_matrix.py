@@ -29,6 +29,7 @@ from tests.faults.ways import IN_EXEC, SIGN_OUT, TOKEN, WAYS, Told, Way, sign_in
 from tests.waiting import wait_until
 
 ONE_WAY = "brokerauth get-access-token"
+ONE_OF_EACH_HOST = (ONE_WAY, "az account get-access-token", "BrokerCredential.get_token")
 HTTP_CACHE = "msal_http_cache.bin"
 """What az keeps of what authorities say about themselves."""
 STORES = ("brokerauth/accounts.json", "azureProfile.json")
@@ -41,8 +42,10 @@ def is_core(way: Way, name: str, runtime: str, home: str) -> bool:
     if way.name == IN_EXEC:  # its tokens come by the same way as those of get-access-token
         return (name, home, runtime) == ("hang-on-silent", "used", "double")
     if home == "fresh":
-        return name in WORST_AT_FIRST and runtime == "double"
-    return way.name == ONE_WAY or (name in WORST and runtime == "double")
+        return name in WORST_AT_FIRST and runtime == "double" and way.name in ONE_OF_EACH_HOST
+    if way.name == ONE_WAY:
+        return name in WORST or runtime == "double"
+    return name in WORST and runtime == "double"
 
 
 def cells(host: str, runtimes: Iterable[str] = RUNTIMES) -> list[object]:

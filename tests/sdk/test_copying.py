@@ -11,6 +11,9 @@ import pytest
 
 from testbed.machine import Machine
 
+# The real runtime too in make test-full.
+pytestmark = pytest.mark.any_runtime
+
 REPOSITORY = Path(__file__).parents[2]
 
 

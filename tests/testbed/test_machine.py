@@ -125,6 +125,7 @@ def test_every_scenario_has_its_symptom_here() -> None:
     assert felt | {*UNFELT, *AS_NO_KEYRING, *DAEMONS} == set(SCENARIOS)
 
 
+@pytest.mark.any_runtime
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("name", SYMPTOMS)
 def test_brokered(name: str, runtime: str) -> None:
@@ -140,6 +141,7 @@ def test_brokered(name: str, runtime: str) -> None:
         assert machine.processes() == []
 
 
+@pytest.mark.any_runtime
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("name", NOT_BROKERED)
 def test_not_brokered(name: str, runtime: str) -> None:
