@@ -11,6 +11,7 @@ import pytest
 from testbed.directory import ADA, GRACE
 from testbed.machine import Process
 from testbed.scenarios import SCENARIOS
+from tests.az.conftest import Start
 from tests.az.session import Terminal
 from tests.waiting import wait_until
 
@@ -21,6 +22,7 @@ FULL = pytest.mark.full
 
 SLOW = replace(SCENARIOS["slow"], delay=12)
 """Long enough for a whole command of az beside it."""
+DYING = replace(SCENARIOS["default"], token_lifetime=240)
 VAULT = ("--resource", "https://vault.azure.net")
 
 
@@ -89,9 +91,11 @@ def test_another_persons_token_is_kept_though_somebody_signs_out_meanwhile(signe
 
 @pytest.mark.any_runtime
 @pytest.mark.parametrize("sign_out", [("brokerauth", "logout", "--yes"), pytest.param(("logout",), marks=FULL)])
-def test_a_sign_in_during_which_the_person_signs_out_is_none(signed_in: Terminal, sign_out: tuple[str, ...]) -> None:
+def test_a_sign_in_during_which_the_person_signs_out_is_none(new_terminal: Start, sign_out: tuple[str, ...]) -> None:
     """The sign-in has its token, and az looks for the subscriptions of each tenant."""
-    there = signed_in
+    there = new_terminal(DYING)  # of which the runtime keeps none, so that each is asked for
+    there.tell("brokerauth", "login")
+    there.machine.clear_journal()
     there.machine.set_scenario(
         replace(SLOW, token_lifetime=240, calls={"acquireTokenSilently": ["answer", "slow", "answer"]})
     )

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,10 +18,8 @@ from .results import (
     MSALRuntimeSignOutResult,
 )
 from .statuses import LogLevel, MSALRuntimeError, Response_Status, SsoPolicyType
-from .tokens import accounts_of_windows, sign_in_silently, token_from_broker
+from .tokens import accounts_of_windows, has_time, sign_in_silently, token_from_broker
 
-_REFRESH_BEFORE_EXPIRY = 300
-"""Seconds before its expiry from which a cached token is not used."""
 _AN_INTERACTION_HELPS = (Response_Status.Status_InteractionRequired, Response_Status.Status_AccountUnusable)
 
 
@@ -126,16 +123,12 @@ def acquire_token_silently(
                 text = "Account has previously been signed out of this application."
                 raise MSALRuntimeError(Response_Status.Status_AccountUnusable, 0, 540940121, text)
             token: dict[str, Any] | None = kept["tokens"].get(token_key(auth_params, account))
-        if token and token["accessToken"] != auth_params._to_renew and _has_time(token):
+        if token and token["accessToken"] != auth_params._to_renew and has_time(token):
             return token
         return token_from_broker("acquireTokenSilently", auth_params, correlationId, account)
 
     check_account(account)
     return in_background(as_result(acquire, auth_params, correlationId), callback)
-
-
-def _has_time(token: dict[str, Any]) -> bool:
-    return bool(token["expiresOn"] / 1000 - time.time() > _REFRESH_BEFORE_EXPIRY)
 
 
 def acquire_token_interactively(

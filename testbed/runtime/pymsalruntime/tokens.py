@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from .accounts import MSALRuntimeAccount, account_key, at_home, normalised
@@ -11,6 +12,14 @@ from .keyring import keyring, there
 from .parameters import MSALRuntimeAuthParameters, broker_request, token_key
 from .results import payload
 from .statuses import MSALRuntimeError, Response_Status
+
+_REFRESH_BEFORE_EXPIRY = 300
+"""Seconds before its expiry from which a token is neither kept nor used."""
+
+
+def has_time(token: dict[str, Any]) -> bool:
+    """Is it worth keeping, and giving again?"""
+    return bool(token["expiresOn"] / 1000 - time.time() > _REFRESH_BEFORE_EXPIRY)
 
 
 def sign_in_silently(parameters: MSALRuntimeAuthParameters, correlation_id: str) -> dict[str, Any]:
@@ -67,11 +76,13 @@ def token_from_broker(
         known = kept["accounts"].setdefault(account_key(got), got)
         known |= got | {"localAccountId": known["localAccountId"]}
         got["localAccountId"] = known["localAccountId"]
-        if not declined:
+        signed_out = [got["homeAccountId"], parameters._client_id]
+        if not declined and method == "acquireTokenInteractively" and signed_out in kept["signed out"]:
+            # A silent sign-in leaves the account signed out, and its tokens where they are.
+            kept["signed out"] = [entry for entry in kept["signed out"] if entry != signed_out]
+            kept["tokens"] = {key: each for key, each in kept["tokens"].items() if json.loads(key)[:2] != signed_out}
+        if not declined and has_time(token):  # else an earlier one stays, which may live longer
             kept["tokens"][token_key(parameters, MSALRuntimeAccount(got), got["realm"])] = token
-            if method == "acquireTokenInteractively":  # a silent sign-in leaves the account signed out
-                signed_in = [got["homeAccountId"], parameters._client_id]
-                kept["signed out"] = [entry for entry in kept["signed out"] if entry != signed_in]
     if declined:
         text = "Token response failed because declined scopes are present:'(pii)'"
         raise MSALRuntimeError(Response_Status.Status_ApiContractViolation, 0, 593794722, text)
