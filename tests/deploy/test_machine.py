@@ -165,14 +165,17 @@ def test_nothing_is_left_when_it_is_taken_away(root: Root) -> None:
     assert done.returncode == 0, done.stdout
     assert "changed=0" in root.play("--extra-vars=brokerauth_health_timer=true").stdout
     assert (root.directory / "etc/systemd/user/timers.target.wants/brokerauth-check-health.timer").is_symlink()
-    record = root.directory / "home/person/.azure/brokerauth"
-    record.mkdir(parents=True)
+    settings = root.directory / "home/person/.cargo/config.toml"
+    done = root.run("brokerauth", "tool", "enable", "--name=cargo", "--yes", user="person", HOME="/home/person")
+    assert done.returncode == 0, done.stderr
+    assert "brokerauth" in settings.read_text()
     user_data = USER_DATA["runcmd"][0]
     uninstall = [*user_data[:-1], user_data[-1].replace("site.yml", "uninstall.yml")]
     done = root.run(*uninstall)
     assert done.returncode == 0, done.stdout + done.stderr
     found = root.run("find", "/", "-xdev", "-path", "/mnt", "-prune", "-o", "-iname", "*brokerauth*", "-print")
     assert found.stdout == ""
+    assert not settings.exists(), "cargo would look for a program that is gone"
     assert "changed=0" in root.run(*uninstall).stdout
 
 
