@@ -82,24 +82,9 @@ def ask(url: str) -> list[str]:
 
     :raises OSError: it cannot be reached.
     """
-    # Slow to load, and needed once for an organisation.
-    import http.client
-    import urllib.error
-    import urllib.request
+    from azext_brokerauth.bridges import https  # slow to load, and needed once for an organisation
 
-    class Stay(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, *_: Any) -> None:
-            """Nowhere else."""
-
-    asked = urllib.request.Request(url, method="HEAD", headers={"X-TFS-FedAuthRedirect": "Suppress"})  # noqa: S310
-    try:
-        with urllib.request.build_opener(Stay).open(asked, timeout=_PATIENCE) as answer:
-            headers = answer.headers
-    except urllib.error.HTTPError as error:
-        error.close()
-        headers = error.headers
-    except http.client.HTTPException as error:
-        raise OSError(str(error)) from error
+    headers = https.ask(url, {"X-TFS-FedAuthRedirect": "Suppress"}, _PATIENCE, method="HEAD").headers
     return [*headers.get_all("WWW-Authenticate", []), *headers.get_all("X-VSS-ResourceTenant", [])]
 
 
