@@ -102,7 +102,8 @@ def _error(kind: str, message: str = "") -> dict[str, Any]:
 
 
 def _token(url: str, headers: list[str]) -> tuple[str, int]:
-    from azext_brokerauth.bridges.feed_tokens import accepted, tenant_named
+    from azext_brokerauth.bridges.feed_tokens import accepted
+    from azext_brokerauth.bridges.organisations import tenant_named
     from azext_brokerauth.bridges.silent import Source
 
     with Source(BRIDGE.name) as source:

@@ -58,7 +58,7 @@ def get(question: Question, source: Source, memory: Memory, errors: TextIO) -> l
     protocol = _one(question, "protocol")
     if protocol != "https":
         return _refused(f"no token is sent to {of.host} by {protocol}. Use https.", errors)
-    from azext_brokerauth.bridges.organisations import SCOPE
+    from azext_brokerauth.bridges.feeds import SCOPE
     from azext_brokerauth.bridges.silent import Wanted
     from azext_brokerauth.errors import BrokerAuthError, BrokerOffError
 

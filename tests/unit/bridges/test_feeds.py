@@ -14,8 +14,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from azext_brokerauth.bridges.feed_keyring import BrokerKeyring
-from azext_brokerauth.bridges.feed_tokens import accepted, refused, tenant_named
+from azext_brokerauth.bridges.feed_tokens import accepted, refused
 from azext_brokerauth.bridges.feeds import SCOPE, feed_url, feed_variables, in_a_line
+from azext_brokerauth.bridges.organisations import tenant_named
 from azext_brokerauth.bridges.silent import Wanted
 from azext_brokerauth.errors import SIGN_IN, NotSignedInError
 from azext_brokerauth.models import Account, Token
@@ -187,6 +188,7 @@ def test_what_is_no_organisation_is_refused(name: str) -> None:
             OTHER,
         ),
         (f"Bearer authorization_uri=http://login.microsoftonline.com/{OTHER}", ""),
+        (f"Bearer authorization_uri=https://login.evil.example/{OTHER}", ""),
         (f"Bearer authorization_uri=https://login.microsoftonline.com/{OTHER}-more", OTHER),
         ("Bearer authorization_uri=https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000", ""),
         ("Bearer authorization_uri=https://login.microsoftonline.com/common", ""),
