@@ -139,9 +139,8 @@ class Cargo(Bridge):
         """Our program wherever it is named."""
         from azext_brokerauth.bridges import cargo_config, start_script
 
-        scripts = start_script.leftovers(home, cargo_config.PROGRAM, recorded)
-        places = [edit.path for edit in scripts]
-        settings = dict.fromkeys([_settings(home), *(path for path in recorded if path not in places)])
+        scripts, others = start_script.leftovers(home, cargo_config.PROGRAM, recorded)
+        settings = dict.fromkeys([_settings(home), *others])
         return [*(cargo_config.edit(path, cargo_config.PROGRAM) for path in settings), *scripts]
 
 

@@ -193,9 +193,7 @@ class Kubectl(Bridge):
         """Our program in whatever file it is."""
         from azext_brokerauth.bridges import kubeconfig, start_script
 
-        scripts = start_script.leftovers(home, PROGRAM, recorded)
-        places = [edit.path for edit in scripts]
-        others = [path for path in recorded if path not in places]
+        scripts, others = start_script.leftovers(home, PROGRAM, recorded)
         return [*kubeconfig.leftovers(home, PROGRAM, others), *scripts]
 
 

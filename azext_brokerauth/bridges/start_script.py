@@ -31,10 +31,14 @@ def edits(home: Home, program: str, tool: str) -> list[Edit]:
     ]
 
 
-def leftovers(home: Home, program: str, recorded: Sequence[Path]) -> list[Edit]:
-    """What removes the start script, wherever it was put."""
+def leftovers(home: Home, program: str, recorded: Sequence[Path]) -> tuple[list[Edit], list[Path]]:
+    """What removes the start script, wherever it was put, and the other files that were changed.
+
+    :param recorded: all files that were changed.
+    """
     places = dict.fromkeys([home.programs / program, *(path for path in recorded if path.name == program)])
-    return [Edit(path, lambda content: content, _without, "the start script") for path in places]
+    scripts = [Edit(path, lambda content: content, _without, "the start script") for path in places]
+    return scripts, [path for path in recorded if path not in places]
 
 
 def is_found(home: Home, program: str) -> bool:
