@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 
 from azext_brokerauth.errors import BrokerAuthError
-from azext_brokerauth.terminal.signals import Ended, ends_on_signals
-from azext_brokerauth.terminal.streams import say, settle, watch_output, written
+from azext_brokerauth.terminal.program import until_ended
+from azext_brokerauth.terminal.streams import say
 
 
 def run(name: str, work: Callable[[], int], refused: Callable[[str], object] = lambda _: None) -> int:
@@ -19,21 +17,18 @@ def run(name: str, work: Callable[[], int], refused: Callable[[str], object] = l
     :param refused: is given the words of a failure too, for a tool that reads them on standard output.
     :returns: the exit code.
     """
-    settle()
-    watch_output()
-    try:
-        with ends_on_signals(afterwards=signal.SIG_DFL):
-            try:
-                return written(work())
-            except BrokerAuthError as error:
-                from azext_brokerauth.bridges.programs import in_a_line
 
-                told = in_a_line(error)
-            except ImportError as error:
-                told = f"{error.name} is not installed. Run: pip install 'brokerauth[cli]'"
-            say(f"{name}: {told}\n")
-            refused(f"{told}\n")
-            return written(1)
-    except Ended as ended:
-        # All is tidied, and Python's own end may take long.
-        os._exit(ended.code)
+    def answer() -> int:
+        try:
+            return work()
+        except BrokerAuthError as error:
+            from azext_brokerauth.bridges.programs import in_a_line
+
+            told = in_a_line(error)
+        except ImportError as error:
+            told = f"{error.name} is not installed. Run: pip install 'brokerauth[cli]'"
+        say(f"{name}: {told}\n")
+        refused(f"{told}\n")
+        return 1
+
+    return until_ended(answer)
