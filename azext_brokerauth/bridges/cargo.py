@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from azext_brokerauth.bridges import Bridge, Home
-from azext_brokerauth.bridges.feeds import feed_url, in_a_line
+from azext_brokerauth.bridges.feeds import feed_url
 
 if TYPE_CHECKING:
     from azext_brokerauth.bridges.edits import Edit
@@ -87,13 +87,15 @@ def _reply(line: str, get: Get) -> dict[str, Any]:
 
 
 def _failure(error: Exception) -> dict[str, Any]:
+    from azext_brokerauth.bridges.programs import in_a_line
     from azext_brokerauth.errors import BrokerOffError
 
+    told = f"brokerauth: {in_a_line(error)}"
     if isinstance(error, BrokerOffError):
         # cargo asks the next provider, and keeps this one's reason to itself.
-        sys.stderr.write(in_a_line(error) + "\n")
+        sys.stderr.write(f"{told}\n")
         return _error("url-not-supported")
-    return _error("other", in_a_line(error))
+    return _error("other", told)
 
 
 def _error(kind: str, message: str = "") -> dict[str, Any]:

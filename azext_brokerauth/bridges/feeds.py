@@ -84,22 +84,3 @@ def organisation(raw: object) -> str:
     if not re.fullmatch(NAME, text):
         raise ValueError("use the name of an organisation, such as contoso: letters, digits and hyphens, at most 50")
     return text
-
-
-def in_a_line(error: Exception) -> str:
-    """Why there is no token, and what to do, as one line for the standard error of another tool.
-
-    :param error: one of ours, or a fault.
-    """
-    from azext_brokerauth.bridges import programs
-    from azext_brokerauth.errors import BrokerAuthError
-    from azext_brokerauth.printable import printable
-    from azext_brokerauth.redaction import redact
-
-    if isinstance(error, BrokerAuthError):
-        told = programs.in_a_line(error)
-    elif isinstance(error, ImportError):
-        told = f"{error.name} is not installed. Run: pip install 'brokerauth[cli]'"
-    else:
-        told = printable(redact(" ".join(str(error).split()) or type(error).__name__, personal=False))
-    return f"brokerauth: {told}"

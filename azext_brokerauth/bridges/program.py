@@ -21,12 +21,10 @@ def run(name: str, work: Callable[[], int], refused: Callable[[str], object] = l
     def answer() -> int:
         try:
             return work()
-        except BrokerAuthError as error:
+        except (BrokerAuthError, ImportError) as error:
             from azext_brokerauth.bridges.programs import in_a_line
 
             told = in_a_line(error)
-        except ImportError as error:
-            told = f"{error.name} is not installed. Run: pip install 'brokerauth[cli]'"
         say(f"{name}: {told}\n")
         refused(f"{told}\n")
         return 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from azext_brokerauth.bridges import programs
-from azext_brokerauth.errors import InteractionRequiredError
+from azext_brokerauth.errors import SIGN_IN, InteractionRequiredError, NotSignedInError
 from azext_brokerauth.models import own
 
 BIN = Path(sys.executable).parent
@@ -52,3 +52,19 @@ def test_without_one_python_starts_it_from_whatever_directory(tmp_path: Path, mo
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     error = InteractionRequiredError("Why.", remedies=own("login"))
     assert programs.in_a_line(error) == "Why. Run: az brokerauth login"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (NotSignedInError("Nobody is.", remedies=SIGN_IN), "Nobody is. Run: brokerauth login"),
+        (ImportError("no", name="msal"), "msal is not installed. Run: pip install 'brokerauth[cli]'"),
+        (
+            ValueError("eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJhIn0.c2ln\nis bad\x1b[31m"),
+            "<token> is bad\\x1b[31m",
+        ),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_a_tool_is_told_in_one_line_that_holds_no_token(error: Exception, line: str) -> None:
+    assert programs.in_a_line(error) == line
