@@ -87,7 +87,7 @@ def _reply(line: str, get: Get) -> dict[str, Any]:
 
 
 def _failure(error: Exception) -> dict[str, Any]:
-    from azext_brokerauth.bridges.programs import in_a_line
+    from azext_brokerauth.bridges.program import in_a_line
     from azext_brokerauth.errors import BrokerOffError
 
     told = f"brokerauth: {in_a_line(error)}"

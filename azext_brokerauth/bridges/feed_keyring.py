@@ -71,6 +71,6 @@ def _token(url: str, username: str) -> str | None:
 
 def _say(error: Exception) -> None:
     with contextlib.suppress(Exception):  # nobody reads it, or what is installed is damaged
-        from azext_brokerauth.bridges.programs import in_a_line
+        from azext_brokerauth.bridges.program import in_a_line
 
         sys.stderr.write(f"brokerauth: {in_a_line(error)}\n")
