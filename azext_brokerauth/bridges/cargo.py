@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azext_brokerauth.bridges import Bridge, Home
+from azext_brokerauth.bridges import MARGIN, Bridge, Home
 from azext_brokerauth.bridges.feeds import feed_url
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _FLAG = "--cargo-plugin"
 _VERSION = 1
-_MARGIN = 60
-"""Seconds before its end from which cargo asks for another token."""
 
 Get = Callable[[str, "list[str]"], "tuple[str, int]"]
 """Gives a token and its expiry, in epoch seconds, for a feed's URL and the headers with which it refused."""
@@ -80,7 +78,7 @@ def _reply(line: str, get: Get) -> dict[str, Any]:
             "kind": "get",
             "token": f"Bearer {token}",
             "cache": "expires",
-            "expiration": expires_on - _MARGIN,
+            "expiration": expires_on - MARGIN,
             "operation_independent": True,
         }
     }
