@@ -16,10 +16,10 @@ from knack.log import get_logger
 
 from azext_brokerauth import clouds, errors, settings, spelling
 from azext_brokerauth.accounts import AccountStore, Records
-from azext_brokerauth.errors import SIGN_IN, BrokerAuthError, InvalidInputError, rendering
+from azext_brokerauth.errors import BrokerAuthError, InvalidInputError, rendering
 from azext_brokerauth.errors.rendering import PLAIN
 from azext_brokerauth.machine import detect
-from azext_brokerauth.models import Account, BrokerFlag, Remedies, Target, TokenRequest, filled, own, person
+from azext_brokerauth.models import Account, BrokerFlag, Remedies, Target, TokenRequest, filled, person
 from azext_brokerauth.settings import NO_FALLBACK, Settings
 from azext_brokerauth.terminal import countdown
 from azext_brokerauth.tokens import Prompt, Tokens
@@ -131,12 +131,7 @@ def in_use_by_record(records: Records, hint: str = "") -> Account:
     :param hint: the name that the settings have for it.
     :raises NotSignedInError: there is none.
     """
-    if hint:
-        return recorded(records, hint)
-    account = records.find()
-    if account is None:
-        raise errors.NotSignedInError("Nobody is signed in through the broker.", remedies=SIGN_IN)
-    return account
+    return recorded(records, hint) if hint else records.signed_in()
 
 
 def _in_its_cloud(kind: str, target: Target) -> str:
@@ -185,13 +180,12 @@ def recorded(records: Records, username: str | None, hint: str = "") -> Account:
     """
     if not username:
         return HOST.in_use(records, hint)
-    account = records.find(username)
-    if account is None:
-        raise errors.NotSignedInError(
-            f"{username} is not signed in through the broker.",
-            remedies=_meant(records, username) or own("login", "--username", username),
-        )
-    return account
+    try:
+        return records.signed_in(username)
+    except errors.NotSignedInError as error:
+        if meant := _meant(records, username):
+            raise errors.NotSignedInError(error.message, remedies=meant) from error
+        raise
 
 
 def _meant(records: Records, username: str) -> Remedies:
