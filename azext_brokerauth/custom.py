@@ -19,13 +19,13 @@ from azext_brokerauth.files import this_user
 from azext_brokerauth.machine import Kind, detect
 from azext_brokerauth.models import Account, Token, TokenRequest, own, person
 from azext_brokerauth.settings import policy
-from azext_brokerauth.sign_in import SignInOptions, account_store, opened_tokens, recorded, takes_sign_in_options
+from azext_brokerauth.sign_in import SignInOptions, account_store, opened_tokens, recorded, takes_options
 from azext_brokerauth.tokens import Prompt, default_scope
 
 _LOGGER = get_logger(__name__)
 
 
-@takes_sign_in_options
+@takes_options(SignInOptions)
 def login(options: SignInOptions) -> dict[str, Any]:
     """Sign in through the broker."""
     return sign_in_without_az(options)

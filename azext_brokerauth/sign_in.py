@@ -8,7 +8,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -82,23 +82,27 @@ class SignInOptions:
         return chosen
 
 
-def takes_sign_in_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Have a command take each of :class:`SignInOptions` as a parameter of its own, as knack reads them off its
-    signature, and hand them on as one: ``options``."""
-    names = [option.name for option in fields(SignInOptions)]
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    options = [inspect.Parameter(option.name, kind, default=option.default) for option in fields(SignInOptions)]
-    parameters: list[inspect.Parameter] = []
-    for parameter in inspect.signature(command).parameters.values():
-        parameters += options if parameter.name == "options" else [parameter]
+def takes_options(kind: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Have a command take each field of a dataclass as a parameter of its own, as knack reads them off its signature,
+    and hand them on as one: ``options``.
 
-    @functools.wraps(command)
-    def with_options(*arguments: Any, **given: Any) -> Any:
-        told = {name: given.pop(name) for name in names if name in given}
-        return command(*arguments, options=SignInOptions(**told), **given)
+    :param kind: the dataclass, whose fields all have defaults.
+    """
+    usual = inspect.signature(kind).parameters
 
-    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return with_options
+    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_options(*arguments: Any, **given: Any) -> Any:
+            told = {name: given.pop(name) for name in usual if name in given}
+            return command(*arguments, options=kind(**told), **given)
+
+        parameters: list[inspect.Parameter] = []
+        for parameter in inspect.signature(command).parameters.values():
+            parameters += usual.values() if parameter.name == "options" else [parameter]
+        with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return with_options
+
+    return decorated
 
 
 def in_force(username: str | None = None, tenant: str | None = None, **arguments: str | None) -> Settings:
