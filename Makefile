@@ -49,7 +49,7 @@ system:
 # What tests need besides: a browser, the programs that check deploy/, the shells that complete, and what asks us for
 # tokens. Of that, what is there in another version too, or would start a service, is unpacked beside the system.
 system-for-tests: system
-	sh testbed/install-system-packages chromium-driver cloud-init curl debootstrap git jq zsh fish skopeo
+	sh testbed/install-system-packages chromium-driver cloud-init curl debootstrap git jq openssl zsh fish skopeo
 	sh testbed/unpack-packages .tools kubernetes-client docker-registry
 
 ifeq ($(RUNTIME),real)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from azext_brokerauth import files
-from azext_brokerauth.errors import AGAIN, SettingsError
+from azext_brokerauth.errors import AGAIN, SIGN_IN, NotSignedInError, SettingsError
 from azext_brokerauth.models import Account, Remedies, filled, own, person, run
 from azext_brokerauth.redaction import know
 
@@ -53,6 +53,19 @@ class Records:
             if named and client_id in ("", account.client_id) and authority in ("", account.authority):
                 return account
         return None
+
+    def signed_in(self, username: str = "") -> Account:
+        """The account with this username, or without one the account in use, where there must be one.
+
+        :raises NotSignedInError: there is none; it says how to sign in.
+        """
+        account = self.find(username)
+        if account is None:
+            raise NotSignedInError(
+                f"{f'{username} is not' if username else 'Nobody is'} signed in through the broker.",
+                remedies=own("login", "--username", username) if username else SIGN_IN,
+            )
+        return account
 
     def with_account(self, account: Account) -> Records:
         """With this account added or renewed, and in use."""

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from knack.log import get_logger
@@ -19,13 +19,13 @@ from azext_brokerauth.files import this_user
 from azext_brokerauth.machine import Kind, detect
 from azext_brokerauth.models import Account, Token, TokenRequest, own, person
 from azext_brokerauth.settings import policy
-from azext_brokerauth.sign_in import SignInOptions, account_store, opened_tokens, recorded, takes_sign_in_options
+from azext_brokerauth.sign_in import SignInOptions, account_store, opened_tokens, recorded, takes_options
 from azext_brokerauth.tokens import Prompt, default_scope
 
 _LOGGER = get_logger(__name__)
 
 
-@takes_sign_in_options
+@takes_options(SignInOptions)
 def login(options: SignInOptions) -> dict[str, Any]:
     """Sign in through the broker."""
     return sign_in_without_az(options)
@@ -132,28 +132,28 @@ def list_settings() -> list[dict[str, Any]]:
     return output.settings_facts(settings.survey())
 
 
-def get_access_token(
-    resource: str | None = None,
-    scopes: list[str] | None = None,
-    tenant: str | None = None,
-    username: str | None = None,
-    claims_challenge: str | None = None,
-    resource_type: str | None = None,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class TokenOptions:
+    """What the commands that get a token can be told; :mod:`azext_brokerauth._params` has the meanings."""
+
+    resource: str | None = None
+    scopes: list[str] | None = None
+    tenant: str | None = None
+    username: str | None = None
+    claims_challenge: str | None = None
+    resource_type: str | None = None
+
+
+@takes_options(TokenOptions)
+def get_access_token(options: TokenOptions) -> dict[str, Any]:
     """A token, silently."""
-    return output.access_token(_token(resource, scopes, tenant, username, claims_challenge, resource_type))
+    return output.access_token(_token(options))
 
 
-def inspect_token(
-    resource: str | None = None,
-    scopes: list[str] | None = None,
-    tenant: str | None = None,
-    username: str | None = None,
-    claims_challenge: str | None = None,
-    resource_type: str | None = None,
-) -> dict[str, Any]:
+@takes_options(TokenOptions)
+def inspect_token(options: TokenOptions) -> dict[str, Any]:
     """What a token says, and never the token."""
-    return output.token_facts(_token(resource, scopes, tenant, username, claims_challenge, resource_type))
+    return output.token_facts(_token(options))
 
 
 def check_health(online: bool = False, bundle: str | None = None, with_names: bool = False) -> dict[str, Any]:
@@ -193,29 +193,27 @@ def confirmed(
         ) from None
 
 
-def _token(
-    resource: str | None,
-    scopes: list[str] | None,
-    tenant: str | None,
-    username: str | None,
-    claims_challenge: str | None,
-    resource_type: str | None,
-) -> Token:
-    ways = {"--resource": resource, "--resource-type": resource_type, "--scope": scopes}
+def _token(options: TokenOptions) -> Token:
+    named = options.scopes
+    ways = {"--resource": options.resource, "--resource-type": options.resource_type, "--scope": named}
     given = [option for option, value in ways.items() if value]
     if len(given) > 1:
         raise errors.InvalidInputError(
             f"{' and '.join(given)} cannot be given together: each says what the token is for.",
             remedies=person("Leave one out."),
         )
-    named = [f"{resource}/.default"] if resource else scopes
-    sign_in.check_scopes(named or (), "--resource" if resource else "--scope")
-    chosen = sign_in.in_force(username, tenant)
-    account = recorded(account_store().read(), username, chosen.login_hint)
-    named_tenant = chosen.tenant_id if tenant else account.tenant if username else sign_in.HOST.tenant(account)
-    target = replace(account.target, tenant=named_tenant)
-    if resource_type:
-        named = [f"{sign_in.HOST.resource(resource_type, target)}/.default"]
+    if options.resource:
+        named = [f"{options.resource}/.default"]
+    sign_in.check_scopes(named or (), "--resource" if options.resource else "--scope")
+    chosen = sign_in.in_force(options.username, options.tenant)
+    account = recorded(account_store().read(), options.username, chosen.login_hint)
+    if options.tenant:
+        tenant = chosen.tenant_id
+    else:
+        tenant = account.tenant if options.username else sign_in.HOST.tenant(account)
+    target = replace(account.target, tenant=tenant)
+    if options.resource_type:
+        named = [f"{sign_in.HOST.resource(options.resource_type, target)}/.default"]
     # A sign-in may be older than the policy.
     again = own("login", "--username", account.username)
     policy.check_target(chosen, target, f"of {account.username}'s sign-in", again)
@@ -223,7 +221,7 @@ def _token(
         tuple(named or [default_scope(target)]),
         target,
         whose=account,
-        claims=sign_in.claims_text(claims_challenge),
+        claims=sign_in.claims_text(options.claims_challenge),
     )
     with opened_tokens(chosen, Records()) as tokens:
         return tokens.get(request, Prompt.NEVER)

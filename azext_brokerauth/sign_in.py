@@ -8,7 +8,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -16,10 +16,10 @@ from knack.log import get_logger
 
 from azext_brokerauth import clouds, errors, settings, spelling
 from azext_brokerauth.accounts import AccountStore, Records
-from azext_brokerauth.errors import SIGN_IN, BrokerAuthError, InvalidInputError, rendering
+from azext_brokerauth.errors import BrokerAuthError, InvalidInputError, rendering
 from azext_brokerauth.errors.rendering import PLAIN
 from azext_brokerauth.machine import detect
-from azext_brokerauth.models import Account, BrokerFlag, Remedies, Target, TokenRequest, filled, own, person
+from azext_brokerauth.models import Account, BrokerFlag, Remedies, Target, TokenRequest, filled, person
 from azext_brokerauth.settings import NO_FALLBACK, Settings
 from azext_brokerauth.terminal import countdown
 from azext_brokerauth.tokens import Prompt, Tokens
@@ -82,23 +82,27 @@ class SignInOptions:
         return chosen
 
 
-def takes_sign_in_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Have a command take each of :class:`SignInOptions` as a parameter of its own, as knack reads them off its
-    signature, and hand them on as one: ``options``."""
-    names = [option.name for option in fields(SignInOptions)]
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    options = [inspect.Parameter(option.name, kind, default=option.default) for option in fields(SignInOptions)]
-    parameters: list[inspect.Parameter] = []
-    for parameter in inspect.signature(command).parameters.values():
-        parameters += options if parameter.name == "options" else [parameter]
+def takes_options(kind: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Have a command take each field of a dataclass as a parameter of its own, as knack reads them off its signature,
+    and hand them on as one: ``options``.
 
-    @functools.wraps(command)
-    def with_options(*arguments: Any, **given: Any) -> Any:
-        told = {name: given.pop(name) for name in names if name in given}
-        return command(*arguments, options=SignInOptions(**told), **given)
+    :param kind: the dataclass, whose fields all have defaults.
+    """
+    usual = inspect.signature(kind).parameters
 
-    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return with_options
+    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_options(*arguments: Any, **given: Any) -> Any:
+            told = {name: given.pop(name) for name in usual if name in given}
+            return command(*arguments, options=kind(**told), **given)
+
+        parameters: list[inspect.Parameter] = []
+        for parameter in inspect.signature(command).parameters.values():
+            parameters += usual.values() if parameter.name == "options" else [parameter]
+        with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return with_options
+
+    return decorated
 
 
 def in_force(username: str | None = None, tenant: str | None = None, **arguments: str | None) -> Settings:
@@ -131,12 +135,7 @@ def in_use_by_record(records: Records, hint: str = "") -> Account:
     :param hint: the name that the settings have for it.
     :raises NotSignedInError: there is none.
     """
-    if hint:
-        return recorded(records, hint)
-    account = records.find()
-    if account is None:
-        raise errors.NotSignedInError("Nobody is signed in through the broker.", remedies=SIGN_IN)
-    return account
+    return recorded(records, hint) if hint else records.signed_in()
 
 
 def _in_its_cloud(kind: str, target: Target) -> str:
@@ -185,13 +184,12 @@ def recorded(records: Records, username: str | None, hint: str = "") -> Account:
     """
     if not username:
         return HOST.in_use(records, hint)
-    account = records.find(username)
-    if account is None:
-        raise errors.NotSignedInError(
-            f"{username} is not signed in through the broker.",
-            remedies=_meant(records, username) or own("login", "--username", username),
-        )
-    return account
+    try:
+        return records.signed_in(username)
+    except errors.NotSignedInError as error:
+        if meant := _meant(records, username):
+            raise errors.NotSignedInError(error.message, remedies=meant) from error
+        raise
 
 
 def _meant(records: Records, username: str) -> Remedies:

@@ -11,15 +11,9 @@ from azext_brokerauth.errors.rendering import AZ
 from azext_brokerauth.models import person
 
 
-def execute(
-    arguments: list[str],
-    resources: list[str] | None = None,
-    containers: bool = False,
-    container_address: str | None = None,
-    feeds: list[str] | None = None,
-) -> None:
+@sign_in.takes_options(execution.Options)
+def execute(arguments: list[str], options: execution.Options) -> None:
     """Become the command; az itself as the launcher, which asks the broker without a listener."""
-    options = execution.options(resources, containers, container_address, feeds)
     typed = execution.as_typed(arguments)
     if typed[:1] != ["az"]:
         execution.become(typed, options, AZ)

@@ -20,13 +20,13 @@ from azext_brokerauth.azcli.facade import SIGNING_IN, SignIn
 from azext_brokerauth.azcli.hook import HOOK
 from azext_brokerauth.azcli.in_use import note_last_used
 from azext_brokerauth.models import SHARED_TENANTS, Token, own, run
-from azext_brokerauth.sign_in import SignInOptions, takes_sign_in_options
+from azext_brokerauth.sign_in import SignInOptions, takes_options
 from azext_brokerauth.tokens.renewal import MANDATORY
 
 _LOGGER = get_logger(__name__)
 
 
-@takes_sign_in_options
+@takes_options(SignInOptions)
 def login(
     cmd: Any,
     options: SignInOptions,

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 TOOLS: tuple[str, ...] = ("az", "git", "kubectl", "docker", "pip", "cargo")
 """The tools, each the name of the module here with its ``BRIDGE``, and ``main()`` where the tool starts a program."""
 
+MARGIN = 60
+"""Seconds before a token's end from which a tool that keeps it is to ask for another. By then ours has been renewed
+(``tokens.renewal``), so that the tool is not given the same one."""
+
 
 @dataclass(frozen=True)
 class Home:

@@ -6,18 +6,15 @@ The exchange: https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md.
 from __future__ import annotations
 
 import json
-import os
 import re
 import ssl
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
-from typing import Any, NoReturn
+from typing import NoReturn
 from urllib.parse import urlencode
 
+from azext_brokerauth.bridges import https
 from azext_brokerauth.bridges.silent import Wanted
 from azext_brokerauth.errors import AGAIN, BrokerAuthError, BrokerFailedError, BrokerTimeoutError, SignInRefusedError
 from azext_brokerauth.models import Token, own, person
@@ -138,27 +135,24 @@ def _unreachable(where: Registry, error: OSError) -> BrokerAuthError:
     )
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        """A token goes where it was meant to go, and nowhere else."""
-
-
 def post(url: str, form: Mapping[str, str], patience: float = _PATIENCE) -> tuple[int, bytes]:
-    """As :data:`Post`, through the proxy that the variables name, trusting whom they name.
+    """As :data:`Post`.
 
     In a thread that nobody waits for longer: neither a name server nor a slow answer has any limit of its own.
 
     :param patience: seconds.
     """
+    content = urlencode(form).encode()
     outcome: list[tuple[int, bytes] | OSError] = []
 
     def send() -> None:
         try:
-            outcome.append(_sent(url, form, patience))
+            answer = https.ask(
+                url, {"Accept": "application/json"}, patience, method="POST", content=content, most=_LONGEST
+            )
+            outcome.append((answer.status, answer.content))
         except OSError as error:
             outcome.append(error)
-        except HTTPException as error:
-            outcome.append(OSError(f"its answer is no HTTP ({type(error).__name__})"))
 
     thread = threading.Thread(target=send, daemon=True)
     thread.start()
@@ -168,23 +162,3 @@ def post(url: str, form: Mapping[str, str], patience: float = _PATIENCE) -> tupl
     if isinstance(outcome[0], OSError):
         raise outcome[0]
     return outcome[0]
-
-
-def _sent(url: str, form: Mapping[str, str], patience: float) -> tuple[int, bytes]:
-    # requests, and so msal and az, look at these two; OpenSSL by itself at SSL_CERT_FILE and SSL_CERT_DIR.
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or None
-    is_directory = bundle is not None and os.path.isdir(bundle)
-    try:
-        trust = ssl.create_default_context(
-            cafile=None if is_directory else bundle, capath=bundle if is_directory else None
-        )
-    except OSError as error:
-        raise OSError(f"the trusted certificates in {bundle} cannot be read") from error
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trust), _NoRedirect)
-    asked = urllib.request.Request(url, urlencode(form).encode(), {"Accept": "application/json"})  # noqa: S310
-    try:
-        with opener.open(asked, timeout=patience) as reply:
-            return reply.status, reply.read(_LONGEST)
-    except urllib.error.HTTPError as refusal:
-        with refusal:
-            return refusal.code, refusal.read(_LONGEST)

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from azext_brokerauth import errors, files
-from azext_brokerauth.bridges import Bridge, Home, launcher, start_file
+from azext_brokerauth.bridges import Bridge, Home, launcher, shell_file
 from azext_brokerauth.bridges.edits import Edit
-from azext_brokerauth.bridges.start_file import StartFile
+from azext_brokerauth.bridges.shell_file import StartFile
 from azext_brokerauth.models import own, run
 from azext_brokerauth.settings import Settings
 
-_MARK = f"{start_file.MARKS[0]}. Removed by: az brokerauth tool disable --name az."
+_MARK = f"{shell_file.MARKS[0]}. Removed by: az brokerauth tool disable --name az."
 
 
 class Az(Bridge):
@@ -57,7 +57,7 @@ class Az(Bridge):
         found = []
         for directory in directories:
             found.append(Edit(_path(directory), lambda content: content, _without_script, "the start script"))
-            starts = start_file.of_all_shells(home.path, directory, home.environ, recorded)
+            starts = shell_file.of_all_shells(home.path, directory, home.environ, recorded)
             found += [start.edit() for start in starts if _can_have_line(start)]
         return found
 
@@ -114,7 +114,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _has_mark(content: bytes) -> bool:
-    return any(mark.encode() in content[:200] for mark in start_file.MARKS)
+    return any(mark.encode() in content[:200] for mark in shell_file.MARKS)
 
 
 def _without_script(content: bytes) -> bytes | None:
@@ -122,7 +122,7 @@ def _without_script(content: bytes) -> bytes | None:
 
 
 def _start_file(home: Home) -> StartFile | None:
-    return start_file.of_shell(home.environ.get("SHELL", ""), home.path, home.programs, home.environ)
+    return shell_file.of_shell(home.environ.get("SHELL", ""), home.path, home.programs, home.environ)
 
 
 def _can_have_line(start: StartFile) -> bool:

@@ -14,16 +14,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azext_brokerauth.bridges import Bridge, Home
-from azext_brokerauth.bridges.feeds import feed_url, in_a_line
+from azext_brokerauth.bridges import MARGIN, Bridge, Home
+from azext_brokerauth.bridges.feeds import feed_url
 
 if TYPE_CHECKING:
     from azext_brokerauth.bridges.edits import Edit
 
 _FLAG = "--cargo-plugin"
 _VERSION = 1
-_MARGIN = 60
-"""Seconds before its end from which cargo asks for another token."""
 
 Get = Callable[[str, "list[str]"], "tuple[str, int]"]
 """Gives a token and its expiry, in epoch seconds, for a feed's URL and the headers with which it refused."""
@@ -80,20 +78,22 @@ def _reply(line: str, get: Get) -> dict[str, Any]:
             "kind": "get",
             "token": f"Bearer {token}",
             "cache": "expires",
-            "expiration": expires_on - _MARGIN,
+            "expiration": expires_on - MARGIN,
             "operation_independent": True,
         }
     }
 
 
 def _failure(error: Exception) -> dict[str, Any]:
+    from azext_brokerauth.bridges.program import in_a_line
     from azext_brokerauth.errors import BrokerOffError
 
+    told = f"brokerauth: {in_a_line(error)}"
     if isinstance(error, BrokerOffError):
         # cargo asks the next provider, and keeps this one's reason to itself.
-        sys.stderr.write(in_a_line(error) + "\n")
+        sys.stderr.write(f"{told}\n")
         return _error("url-not-supported")
-    return _error("other", in_a_line(error))
+    return _error("other", told)
 
 
 def _error(kind: str, message: str = "") -> dict[str, Any]:
@@ -102,7 +102,8 @@ def _error(kind: str, message: str = "") -> dict[str, Any]:
 
 
 def _token(url: str, headers: list[str]) -> tuple[str, int]:
-    from azext_brokerauth.bridges.feed_tokens import accepted, tenant_named
+    from azext_brokerauth.bridges.feed_tokens import accepted
+    from azext_brokerauth.bridges.organisations import tenant_named
     from azext_brokerauth.bridges.silent import Source
 
     with Source(BRIDGE.name) as source:
@@ -138,9 +139,8 @@ class Cargo(Bridge):
         """Our program wherever it is named."""
         from azext_brokerauth.bridges import cargo_config, start_script
 
-        scripts = start_script.leftovers(home, cargo_config.PROGRAM, recorded)
-        places = [edit.path for edit in scripts]
-        settings = dict.fromkeys([_settings(home), *(path for path in recorded if path not in places)])
+        scripts, others = start_script.leftovers(home, cargo_config.PROGRAM, recorded)
+        settings = dict.fromkeys([_settings(home), *others])
         return [*(cargo_config.edit(path, cargo_config.PROGRAM) for path in settings), *scripts]
 
 

@@ -124,9 +124,7 @@ class Docker(Bridge):
         """Our helper wherever it is named."""
         from azext_brokerauth.bridges import docker_config, start_script
 
-        scripts = start_script.leftovers(home, PROGRAM, recorded)
-        places = [edit.path for edit in scripts]
-        others = [path for path in recorded if path not in places]
+        scripts, others = start_script.leftovers(home, PROGRAM, recorded)
         return [*docker_config.leftovers(home, NAME, others), *scripts]
 
     def notes(self, home: Home) -> list[str]:

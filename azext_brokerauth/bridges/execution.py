@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -40,6 +40,7 @@ from azext_brokerauth.errors.rendering import PLAIN, Host
 from azext_brokerauth.machine import detect
 from azext_brokerauth.models import own, person
 from azext_brokerauth.printable import printable
+from azext_brokerauth.sign_in import takes_options
 from azext_brokerauth.tokens.eligibility import eligibility
 
 _LOGGER = logging.getLogger(f"cli.{__name__}")  # knack and az show what is below this name
@@ -53,35 +54,27 @@ _LOOK = 0.5
 class Options:
     """What ``exec`` can be told.
 
-    :param resources: what tokens are given for; empty for whatever is asked.
+    :param resources: what tokens are given for; none for whatever is asked.
     :param containers: listen where containers can reach it, too.
-    :param container_address: that address; empty for the bridge's.
+    :param container_address: that address, which implies them; empty for the bridge's.
     :param feeds: organisations of Azure DevOps for whose feeds a token is put into the command's variables.
     """
 
-    resources: tuple[str, ...] = ()
+    resources: Sequence[str] | None = None
     containers: bool = False
     container_address: str = ""
-    feeds: tuple[str, ...] = ()
+    feeds: Sequence[str] | None = None
+
+    @property
+    def for_containers(self) -> bool:
+        """Can containers reach it?"""
+        return self.containers or bool(self.container_address)
 
 
-def execute(
-    arguments: list[str],
-    resources: list[str] | None = None,
-    containers: bool = False,
-    container_address: str | None = None,
-    feeds: list[str] | None = None,
-) -> None:
+@takes_options(Options)
+def execute(arguments: list[str], options: Options) -> None:
     """The command of ``brokerauth``."""
-    become(as_typed(arguments), options(resources, containers, container_address, feeds))
-
-
-def options(
-    resources: list[str] | None, containers: bool, container_address: str | None, feeds: list[str] | None
-) -> Options:
-    """What was told, of what knack gives."""
-    containers = containers or bool(container_address)
-    return Options(tuple(resources or ()), containers, container_address or "", tuple(feeds or ()))
+    become(as_typed(arguments), options)
 
 
 def as_typed(arguments: list[str]) -> list[str]:
@@ -109,13 +102,13 @@ def become(words: list[str], told: Options, host: Host = PLAIN) -> NoReturn:
     obstacle = eligibility(chosen, detect())
     if isinstance(obstacle, BrokerAuthError):
         raise obstacle
-    of_feeds = _feed_variables(told.feeds)
-    terms = Terms(secrets.token_hex(32), chosen.client_id, told.resources, host)
+    of_feeds = _feed_variables(told.feeds or ())
+    terms = Terms(secrets.token_hex(32), chosen.client_id, tuple(told.resources or ()), host)
     source = Source(EXEC)
     listeners = [_listener(LOOPBACK, terms, source)]
     ours = variables.of_listener(listeners[0].url, terms.key)
     directory = None
-    if told.containers:
+    if told.for_containers:
         listeners.append(_listener(containers.address_for(words, told.container_address), terms, source))
         directory = _files_for_containers(listeners[1].url, terms.key)
         ours[variables.ENV_FILE] = str(directory / containers.ENV_FILE)
@@ -135,7 +128,7 @@ def become(words: list[str], told: Options, host: Host = PLAIN) -> NoReturn:
     _run(words, given.environ)
 
 
-def _feed_variables(organisations: tuple[str, ...]) -> dict[str, str]:
+def _feed_variables(organisations: Sequence[str]) -> dict[str, str]:
     """The variables for the feeds of these organisations, with a token that is had before anything is started.
 
     :raises InvalidInputError: a name is none.
@@ -183,7 +176,7 @@ def _tell(name: str, told: Options, removed: tuple[str, ...], listeners: list[Li
     what = f"for {' and '.join(told.resources)} only" if told.resources else "for any resource"
     if told.feeds:
         what += f"; a token for the feeds of {' and '.join(told.feeds)} is in its variables"
-    reach = f", and so can containers, at {listeners[1].url}" if told.containers else ""
+    reach = f", and so can containers, at {listeners[1].url}" if told.for_containers else ""
     without = f" It is started without {', '.join(removed)}, which would be used instead." if removed else ""
     _LOGGER.warning(
         "While it runs, %s can get tokens of yours, %s%s. To it they look like those of a managed identity.%s",

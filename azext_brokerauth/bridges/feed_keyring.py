@@ -13,7 +13,7 @@ from typing import ClassVar
 from keyring.backend import KeyringBackend
 from keyring.credentials import SimpleCredential
 
-from azext_brokerauth.bridges.feeds import USERNAME, feed_url, in_a_line
+from azext_brokerauth.bridges.feeds import USERNAME, feed_url
 
 _FAILS_FOR = 60.0
 """Seconds for which the same is not tried again: pip asks with the URL, then with the host, and a broker that hangs is
@@ -71,4 +71,6 @@ def _token(url: str, username: str) -> str | None:
 
 def _say(error: Exception) -> None:
     with contextlib.suppress(Exception):  # nobody reads it, or what is installed is damaged
-        sys.stderr.write(in_a_line(error) + "\n")
+        from azext_brokerauth.bridges.program import in_a_line
+
+        sys.stderr.write(f"brokerauth: {in_a_line(error)}\n")

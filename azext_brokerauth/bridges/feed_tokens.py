@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import re
-import ssl
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from http.client import HTTPException
-from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
+from azext_brokerauth.bridges import https
 from azext_brokerauth.bridges.feeds import SCOPE, USERNAME
+from azext_brokerauth.bridges.organisations import tenant_named
 from azext_brokerauth.bridges.silent import Source, Wanted
 from azext_brokerauth.models import Token
-from azext_brokerauth.spelling import GUID
 
 _PATIENCE = 5.0
 """Seconds that a feed may take to say whether it accepts a token. One that takes longer is taken to accept it."""
-_TENANT = re.compile(rf"\bauthorization_uri=\"?https://[a-z0-9.-]+/(?P<tenant>{GUID})\b", re.IGNORECASE)
-_NO_TENANT = "00000000-0000-0000-0000-000000000000"
-"""What an organisation of personal accounts names."""
 
 Ask = Callable[[str, str], "str | None"]
 """Asks a feed, at a URL, whether it accepts a token: None where it does or does not say; else the tenant that it names,
 empty where it names none."""
-
-
-def tenant_named(challenges: Iterable[str]) -> str:
-    """The tenant that a feed wants a token of; empty where it names none.
-
-    :param challenges: the values of its ``WWW-Authenticate`` headers, or lines with their names.
-    """
-    found = next((match for challenge in challenges if (match := _TENANT.search(challenge))), None)
-    tenant = found["tenant"].lower() if found else ""
-    return "" if tenant == _NO_TENANT else tenant
 
 
 def refused(url: str, token: str) -> str | None:
@@ -45,28 +27,12 @@ def refused(url: str, token: str) -> str | None:
     ``artifacts-keyring`` asks in the same way (``ArtifactsKeyringBackend``), and once more without any token, which we
     do not: a tool asks for one when a feed has refused it without, and a public feed takes one as well.
     """
-    request = Request(url)  # noqa: S310  (https: see feed_url)
     basic = b64encode(f"{USERNAME}:{token}".encode()).decode()
-    request.add_unredirected_header("Authorization", f"Basic {basic}")
     try:
-        opener = build_opener(_NoRedirects(), HTTPSHandler(context=_trust()))
-        opener.open(request, timeout=_PATIENCE).close()
-    except HTTPError as error:
-        with error:
-            return tenant_named(error.headers.get_all("WWW-Authenticate", [])) if error.code == 401 else None
-    except (OSError, ValueError, HTTPException):
+        answer = https.ask(url, {"Authorization": f"Basic {basic}"}, _PATIENCE)
+    except (OSError, ValueError):
         return None  # the tool itself will meet this, and tells its user
-    return None
-
-
-class _NoRedirects(HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
-def _trust() -> ssl.SSLContext:
-    """Whom the tools trust: the system's certificates, or those that ``requests`` is told of."""
-    return ssl.create_default_context(cafile=os.environ.get("REQUESTS_CA_BUNDLE") or None)
+    return tenant_named(answer.headers.get_all("WWW-Authenticate", [])) if answer.status == 401 else None
 
 
 def accepted(source: Source, url: str, username: str = "", tenant: str = "", ask: Ask = refused) -> Token:

@@ -15,13 +15,13 @@ SCOPE = "499b84ac-1321-427f-aa17-267ca6975798/.default"
 USERNAME = "EntraToken"
 """As Microsoft's provider answers with a token. A feed looks at the password alone
 (microsoft/artifacts-credprovider, ``VstsCredentialProvider.cs``)."""
+NAME = r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?"
+"""The pattern of an organisation's name, in lower case
+(https://learn.microsoft.com/azure/devops/organizations/settings/naming-restrictions)."""
 
 _HOST = "pkgs.dev.azure.com"
 _OLD_HOST = "pkgs.visualstudio.com"
-_NAME = r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?"
-"""An organisation's
-(https://learn.microsoft.com/azure/devops/organizations/settings/naming-restrictions)."""
-_FEED_HOSTS = re.compile(rf"{re.escape(_HOST)}|{_NAME}\.{re.escape(_OLD_HOST)}")
+_FEED_HOSTS = re.compile(rf"{re.escape(_HOST)}|{NAME}\.{re.escape(_OLD_HOST)}")
 _AS_WRITTEN = re.compile(r"[!-\[\]-~]+")
 """Printable ASCII without blanks and without the backslash, which some programs take for a slash."""
 _HTTPS_PORT = 443
@@ -81,25 +81,6 @@ def organisation(raw: object) -> str:
     :raises ValueError: it has characters that no organisation's name has.
     """
     text = str(raw).lower()
-    if not re.fullmatch(_NAME, text):
+    if not re.fullmatch(NAME, text):
         raise ValueError("use the name of an organisation, such as contoso: letters, digits and hyphens, at most 50")
     return text
-
-
-def in_a_line(error: Exception) -> str:
-    """Why there is no token, and what to do, as one line for the standard error of another tool.
-
-    :param error: one of ours, or a fault.
-    """
-    from azext_brokerauth.bridges import programs
-    from azext_brokerauth.errors import BrokerAuthError
-    from azext_brokerauth.printable import printable
-    from azext_brokerauth.redaction import redact
-
-    if isinstance(error, BrokerAuthError):
-        told = programs.in_a_line(error)
-    elif isinstance(error, ImportError):
-        told = f"{error.name} is not installed. Run: pip install 'brokerauth[cli]'"
-    else:
-        told = printable(redact(" ".join(str(error).split()) or type(error).__name__, personal=False))
-    return f"brokerauth: {told}"

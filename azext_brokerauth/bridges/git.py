@@ -58,7 +58,7 @@ def get(question: Question, source: Source, memory: Memory, errors: TextIO) -> l
     protocol = _one(question, "protocol")
     if protocol != "https":
         return _refused(f"no token is sent to {of.host} by {protocol}. Use https.", errors)
-    from azext_brokerauth.bridges.organisations import SCOPE
+    from azext_brokerauth.bridges.feeds import SCOPE
     from azext_brokerauth.bridges.silent import Wanted
     from azext_brokerauth.errors import BrokerAuthError, BrokerOffError
 
@@ -72,7 +72,7 @@ def get(question: Question, source: Source, memory: Memory, errors: TextIO) -> l
     try:
         token = source.token(wanted)
     except BrokerAuthError as error:
-        from azext_brokerauth.bridges.programs import in_a_line
+        from azext_brokerauth.bridges.program import in_a_line
 
         told = _refused(in_a_line(error), errors)
         return [] if isinstance(error, BrokerOffError) else told  # which is as if we were not there
@@ -159,7 +159,7 @@ class Git(Bridge):
     def edits(self, home: Home) -> list[Edit]:
         """Lines in the file that ``git config --global`` writes."""
         from azext_brokerauth.bridges import git_config
-        from azext_brokerauth.bridges.programs import command
+        from azext_brokerauth.bridges.start_script import command
 
         git_config.check_installed()
         return [git_config.edit(git_config.paths(home)[0], command(_PROGRAM, self.name))]
@@ -171,7 +171,7 @@ class Git(Bridge):
         from azext_brokerauth.bridges import git_config
         from azext_brokerauth.bridges.edits import Edit
         from azext_brokerauth.bridges.organisations import FILE
-        from azext_brokerauth.bridges.programs import command
+        from azext_brokerauth.bridges.start_script import command
         from azext_brokerauth.tokens.disk import cache_directory
 
         remembered = Path(os.path.expanduser(cache_directory(home.environ)), "brokerauth", FILE)

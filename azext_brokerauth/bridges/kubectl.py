@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from azext_brokerauth import spelling
-from azext_brokerauth.bridges import Bridge, Home, kubelogin
+from azext_brokerauth.bridges import MARGIN, Bridge, Home, kubelogin
 from azext_brokerauth.bridges.program import run
 from azext_brokerauth.bridges.refusals import Refusals, parent
 from azext_brokerauth.bridges.silent import Source, Wanted
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 PROGRAM = "kube-credential-brokerauth"
 """Not ``kubectl-...``, which kubectl would take for a command of its own (``kubectl plugin list``)."""
-MARGIN = 60
-"""Seconds before its end from which the tool asks for another token: client-go compares with its own clock, and adds
-nothing. By then ours has been renewed (``tokens.renewal``), so that it is not given the same one."""
 _INFO = "KUBERNETES_EXEC_INFO"
 _API = "client.authentication.k8s.io/"
 _VERSIONS = (f"{_API}v1beta1", f"{_API}v1")
@@ -92,6 +89,7 @@ def answer(
     renew = refusals.is_refused(told)
     token = token_for(replace(asked.wanted, renew=renew))
     refusals.given(told, renew)
+    # client-go compares with its own clock, and adds nothing.
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(token.expires_on - MARGIN))
     status = {"token": token.value, "expirationTimestamp": until}
     return json.dumps({"apiVersion": asked.version, "kind": "ExecCredential", "status": status})
@@ -193,9 +191,7 @@ class Kubectl(Bridge):
         """Our program in whatever file it is."""
         from azext_brokerauth.bridges import kubeconfig, start_script
 
-        scripts = start_script.leftovers(home, PROGRAM, recorded)
-        places = [edit.path for edit in scripts]
-        others = [path for path in recorded if path not in places]
+        scripts, others = start_script.leftovers(home, PROGRAM, recorded)
         return [*kubeconfig.leftovers(home, PROGRAM, others), *scripts]
 
 

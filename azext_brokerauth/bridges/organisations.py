@@ -11,13 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from azext_brokerauth import clouds, files
+from azext_brokerauth.bridges.feeds import NAME
 from azext_brokerauth.spelling import GUID
 
-SCOPE = "499b84ac-1321-427f-aa17-267ca6975798/.default"
-"""Azure DevOps
-(https://learn.microsoft.com/azure/devops/integrate/get-started/authentication/service-principal-managed-identity)."""
 FILE = "organisations.json"
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 _OTHERS = ("ssh", "vs-ssh", "app", "www")
 """Hosts below visualstudio.com that are no organisation's."""
 _CHALLENGE = re.compile(r"\bbearer\b.*\bauthorization_uri=\"?https://([^/\"\s,]+)/([^/\"\s,]+)", re.IGNORECASE)
@@ -48,33 +45,39 @@ class Organisation:
         return f"https://{self.host}/" if self.host.startswith(f"{self.name}.") else f"https://{self.host}/{self.name}"
 
 
-def organisation(host: str, path: str, service: str = "") -> Organisation | None:
+def organisation(host: str, path: str) -> Organisation | None:
     """The organisation that a URL belongs to; None for a host that is not exactly one of Azure DevOps'.
 
     :param host: as it stands in the URL, with a port if there is one.
     :param path: the URL's path, as far as it is known.
-    :param service: what stands before the domain in this service's hosts, such as ``pkgs.``; empty for git's.
     """
     host = host.lower()
-    if host == f"{service}dev.azure.com":
+    if host == "dev.azure.com":
         name = path.lstrip("/").partition("/")[0].lower()
-        return Organisation(host, name if _NAME.fullmatch(name) else "")
+        return Organisation(host, name if re.fullmatch(NAME, name) else "")
     name, dot, domain = host.partition(".")
-    if dot and domain == f"{service}visualstudio.com" and _NAME.fullmatch(name) and name not in _OTHERS:
+    if dot and domain == "visualstudio.com" and re.fullmatch(NAME, name) and name not in _OTHERS:
         return Organisation(host, name)
     return None
 
 
-def tenant_in(challenge: str) -> str:
-    """The ID of the tenant that a ``WWW-Authenticate`` or ``X-VSS-ResourceTenant`` header names; empty for none.
+def tenant_named(headers: Iterable[str]) -> str:
+    """The ID of the tenant that ``WWW-Authenticate`` or ``X-VSS-ResourceTenant`` headers name; empty for none.
 
-    Nothing but the tenant is taken from it: where a token is asked for is for the account to say.
+    Nothing but the tenant is taken from them: where a token is asked for is for the account to say.
+
+    :param headers: their values, or lines with their names.
     """
-    found = _CHALLENGE.search(challenge)
+    return next(filter(None, map(_tenant_in, headers)), "")
+
+
+def _tenant_in(header: str) -> str:
+    found = _CHALLENGE.search(header)
     if found and clouds.of_authority(found[1].lower()) is None:
         return ""
-    named = (found[2] if found else challenge).strip().lower().split(",")
-    return next((each for each in named if re.fullmatch(GUID, each) and each != _NOBODYS), "")
+    named = (found[2] if found else header).strip().lower().split(",")
+    ids = (match[0] for each in named if (match := re.match(rf"{GUID}\b", each)))
+    return next((each for each in ids if each != _NOBODYS), "")
 
 
 def ask(url: str) -> list[str]:
@@ -82,24 +85,9 @@ def ask(url: str) -> list[str]:
 
     :raises OSError: it cannot be reached.
     """
-    # Slow to load, and needed once for an organisation.
-    import http.client
-    import urllib.error
-    import urllib.request
+    from azext_brokerauth.bridges import https  # slow to load, and needed once for an organisation
 
-    class Stay(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, *_: Any) -> None:
-            """Nowhere else."""
-
-    asked = urllib.request.Request(url, method="HEAD", headers={"X-TFS-FedAuthRedirect": "Suppress"})  # noqa: S310
-    try:
-        with urllib.request.build_opener(Stay).open(asked, timeout=_PATIENCE) as answer:
-            headers = answer.headers
-    except urllib.error.HTTPError as error:
-        error.close()
-        headers = error.headers
-    except http.client.HTTPException as error:
-        raise OSError(str(error)) from error
+    headers = https.ask(url, {"X-TFS-FedAuthRedirect": "Suppress"}, _PATIENCE, method="HEAD").headers
     return [*headers.get_all("WWW-Authenticate", []), *headers.get_all("X-VSS-ResourceTenant", [])]
 
 
@@ -121,7 +109,7 @@ class Memory:
         :param challenges: the ``WWW-Authenticate`` headers of a refusal, where they are known.
         :param ask: asks the organisation, where neither they nor anything remembered tells.
         """
-        if found := next(filter(None, map(tenant_in, challenges)), ""):
+        if found := tenant_named(challenges):
             return found
         if not of.name:
             return ""
@@ -129,7 +117,7 @@ class Memory:
         if found := known.tenants.get(of.url, ""):
             return found
         with contextlib.suppress(OSError, ValueError):
-            found = next(filter(None, map(tenant_in, ask(of.url))), "")
+            found = tenant_named(ask(of.url))
         if found:
             known.tenants[of.url] = found
             self._write(known)

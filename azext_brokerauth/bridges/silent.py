@@ -79,7 +79,8 @@ class Source:
         obstacle = eligibility(chosen, detect())
         if isinstance(obstacle, BrokerAuthError):
             raise obstacle
-        account = self._account(wanted.username or chosen.login_hint)
+        records = AccountStore(settings.config_directory(self._environ)).read()
+        account = records.signed_in(wanted.username or chosen.login_hint)
         _check_cloud(account, wanted.cloud)
         target = replace(account.target, tenant=wanted.tenant or account.tenant)
         again = own("login", "--username", account.username)
@@ -96,16 +97,6 @@ class Source:
             ),
             Prompt.NEVER,
         )
-
-    def _account(self, username: str) -> Account:
-        account = AccountStore(settings.config_directory(self._environ)).read().find(username)
-        if account is None:
-            who = f"{username} is not" if username else "Nobody is"
-            raise NotSignedInError(
-                f"{who} signed in through the broker.",
-                remedies=own("login", "--username", username) if username else SIGN_IN,
-            )
-        return account
 
     def close(self) -> None:
         """End what was started."""

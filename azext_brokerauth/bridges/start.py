@@ -1,4 +1,4 @@
-"""Starts a program of ours where pip made no console script for it, in az's extension folder: ``start.py TOOL ...``."""
+"""What another tool runs where pip made no console script, as in az's extension folder: ``start.py TOOL ...``."""
 
 import os
 import sys

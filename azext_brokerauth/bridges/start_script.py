@@ -1,25 +1,37 @@
-"""A program of ours where a tool finds it by its name: pip's own, or a start script in a directory of PATH."""
+"""How another tool starts a program of ours: by a command, or by its name, for which there may be a start script."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from azext_brokerauth import files
 from azext_brokerauth.bridges import Home
 from azext_brokerauth.bridges.edits import Edit
-from azext_brokerauth.bridges.programs import command
+from azext_brokerauth.bridges.program import console_script
 
+_START = Path(__file__).with_name("start.py")
 _FIRST = "#!/bin/sh\n# Made by: brokerauth tool enable. Removed by: brokerauth tool disable.\n"
+
+
+def command(program: str, tool: str) -> list[str]:
+    """The words that start it from wherever and with whatever PATH: the console script, else this Python and a file.
+
+    :param program: its name as a console script, such as ``git-credential-brokerauth``.
+    :param tool: the module of :mod:`azext_brokerauth.bridges` that has its ``main``.
+    """
+    found = console_script(program)
+    return [found] if found else [sys.executable, "-I", str(_START), tool]
 
 
 def edits(home: Home, program: str, tool: str) -> list[Edit]:
     """The start script; nothing where PATH leads to the program that pip installed.
 
-    :param tool: the module of :mod:`azext_brokerauth.bridges` that has its ``main``.
+    :param program, tool: as for :func:`command`.
     """
     if not _is_needed(home, program):
         return []
@@ -31,10 +43,14 @@ def edits(home: Home, program: str, tool: str) -> list[Edit]:
     ]
 
 
-def leftovers(home: Home, program: str, recorded: Sequence[Path]) -> list[Edit]:
-    """What removes the start script, wherever it was put."""
+def leftovers(home: Home, program: str, recorded: Sequence[Path]) -> tuple[list[Edit], list[Path]]:
+    """What removes the start script, wherever it was put, and the other files that were changed.
+
+    :param recorded: all files that were changed.
+    """
     places = dict.fromkeys([home.programs / program, *(path for path in recorded if path.name == program)])
-    return [Edit(path, lambda content: content, _without, "the start script") for path in places]
+    scripts = [Edit(path, lambda content: content, _without, "the start script") for path in places]
+    return scripts, [path for path in recorded if path not in places]
 
 
 def is_found(home: Home, program: str) -> bool:

@@ -57,8 +57,8 @@ class Authorities:
     def get(self, url: str, **options: Any) -> Any:
         """As MSAL's client."""
         is_metadata = url.endswith(_METADATA) and url.startswith("https://")
-        if is_metadata and (text := self._kept().get(url)):
-            return _Said(text)
+        if is_metadata and (kept := self._read().get(url)):
+            return _Said(kept[0])
         response = self._session.get(url, timeout=self._timeout, **options)
         if is_metadata and response.status_code == 200 and _is_metadata(response.text):
             self._keep(url, response.text)
@@ -72,11 +72,8 @@ class Authorities:
         """As MSAL's client."""
         self._session.close()
 
-    def _kept(self) -> dict[str, str]:
-        """What is remembered, by its address."""
-        return {url: text for url, (text, _) in self._read().items()}
-
     def _read(self) -> dict[str, tuple[str, float]]:
+        """What is remembered, by its address, and until when."""
         now = self._clock()
         unfit = (OSError, ValueError, TypeError, AttributeError, RecursionError)
         with contextlib.suppress(*unfit), files.ours(self._above) as directory:

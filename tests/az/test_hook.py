@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from azext_brokerauth.bridges.start_file import MARKS
+from azext_brokerauth.bridges.shell_file import MARKS
 from testbed.directory import ADA, CONTOSO, DEVICE_ID, FABRIKAM, GRACE, SUBSCRIPTIONS
 from testbed.scenarios import SCENARIOS
 from tests.az.conftest import Start

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from azext_brokerauth import settings
-from azext_brokerauth.bridges.start_file import MARKS
+from azext_brokerauth.bridges.shell_file import MARKS
 from azext_brokerauth.health.checks import CHECKS
 from testbed.scenarios import Scenario
 from tests.emulated.session import Session

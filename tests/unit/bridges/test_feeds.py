@@ -14,10 +14,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from azext_brokerauth.bridges.feed_keyring import BrokerKeyring
-from azext_brokerauth.bridges.feed_tokens import accepted, refused, tenant_named
-from azext_brokerauth.bridges.feeds import SCOPE, feed_url, feed_variables, in_a_line
+from azext_brokerauth.bridges.feed_tokens import accepted, refused
+from azext_brokerauth.bridges.feeds import SCOPE, feed_url, feed_variables
+from azext_brokerauth.bridges.organisations import tenant_named
 from azext_brokerauth.bridges.silent import Wanted
-from azext_brokerauth.errors import SIGN_IN, NotSignedInError
 from azext_brokerauth.models import Account, Token
 
 FEED = "https://pkgs.dev.azure.com/contoso/_packaging/tools/pypi/simple/"
@@ -187,6 +187,7 @@ def test_what_is_no_organisation_is_refused(name: str) -> None:
             OTHER,
         ),
         (f"Bearer authorization_uri=http://login.microsoftonline.com/{OTHER}", ""),
+        (f"Bearer authorization_uri=https://login.evil.example/{OTHER}", ""),
         (f"Bearer authorization_uri=https://login.microsoftonline.com/{OTHER}-more", OTHER),
         ("Bearer authorization_uri=https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000", ""),
         ("Bearer authorization_uri=https://login.microsoftonline.com/common", ""),
@@ -316,19 +317,3 @@ def test_a_feed_that_cannot_be_reached_is_the_tools_to_report(monkeypatch: pytes
         assert refused(f"http://127.0.0.1:{unused.getsockname()[1]}/", "a-token") is None
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file")
     assert refused(FEED, "a-token") is None
-
-
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (NotSignedInError("Nobody is.", remedies=SIGN_IN), "brokerauth: Nobody is. Run: brokerauth login"),
-        (ImportError("no", name="msal"), "brokerauth: msal is not installed. Run: pip install 'brokerauth[cli]'"),
-        (
-            ValueError("eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJhIn0.c2ln\nis bad\x1b[31m"),
-            "brokerauth: <token> is bad\\x1b[31m",
-        ),
-        (TimeoutError(), "brokerauth: TimeoutError"),
-    ],
-)
-def test_a_tool_is_told_in_one_line_that_holds_no_token(error: Exception, line: str) -> None:
-    assert in_a_line(error) == line

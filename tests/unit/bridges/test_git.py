@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from azext_brokerauth.bridges import git
-from azext_brokerauth.bridges.organisations import FILE, Memory, Organisation, organisation, tenant_in
+from azext_brokerauth.bridges.organisations import FILE, Memory, Organisation, organisation, tenant_named
 from azext_brokerauth.bridges.silent import Wanted
 from azext_brokerauth.errors import BrokerAuthError, BrokerOffError, InteractionRequiredError
 from azext_brokerauth.models import Account, Token, own
@@ -145,14 +145,14 @@ def test_what_git_would_not_say_gets_nothing(memory: Memory, text: str) -> None:
     ],
 )
 def test_a_header_that_names_no_tenant_of_entra_is_not_followed(challenge: str) -> None:
-    assert tenant_in(challenge) == ""
+    assert tenant_named([challenge]) == ""
 
 
 def test_a_header_names_the_tenant() -> None:
-    assert tenant_in(BEARER) == FABRIKAM
-    assert tenant_in(BEARER.replace("=https", '="https') + '", error="x"') == FABRIKAM
-    assert tenant_in(BEARER.replace("login.microsoftonline.com", "LOGIN.windows.net").upper()) == FABRIKAM
-    assert tenant_in(f"00000000-0000-0000-0000-000000000000,{FABRIKAM}") == FABRIKAM
+    assert tenant_named([BEARER]) == FABRIKAM
+    assert tenant_named([BEARER.replace("=https", '="https') + '", error="x"']) == FABRIKAM
+    assert tenant_named([BEARER.replace("login.microsoftonline.com", "LOGIN.windows.net").upper()]) == FABRIKAM
+    assert tenant_named([f"00000000-0000-0000-0000-000000000000,{FABRIKAM}"]) == FABRIKAM
 
 
 def test_a_refusal_ends_git_with_one_line_and_a_machine_without_a_broker_does_not(memory: Memory) -> None:

@@ -1,4 +1,4 @@
-"""The line in a shell's start file that puts a directory first in PATH: added once, and taken back to the byte."""
+"""A shell's start file, and the line that puts a directory first in PATH: added once, and taken back to the byte."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from azext_brokerauth.bridges.edits import Record
-from azext_brokerauth.bridges.start_file import MARKS, StartFile, of_all_shells, of_shell
+from azext_brokerauth.bridges.shell_file import MARKS, StartFile, of_all_shells, of_shell
 
 DIRECTORIES = ("/home/ada/.local/bin", "/home/o'neil/my bin", "/srv/$(touch x)`id`;\\n\\", '/home/\u00e9"$HOME"')
 SHOWS_PATH = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 
-from azext_brokerauth.bridges import programs
-from azext_brokerauth.errors import InteractionRequiredError
+from azext_brokerauth.bridges.program import in_a_line
+from azext_brokerauth.bridges.start_script import command
+from azext_brokerauth.errors import SIGN_IN, InteractionRequiredError, NotSignedInError
 from azext_brokerauth.models import own
 
 BIN = Path(sys.executable).parent
@@ -26,9 +28,9 @@ def script(directory: Path, name: str = PROGRAM) -> Path:
 
 def test_the_one_beside_the_program_that_runs_is_taken_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", [str(tmp_path / "bin/brokerauth")])
-    assert programs.command(PROGRAM, "git") == [str(BIN / PROGRAM)]
+    assert command(PROGRAM, "git") == [str(BIN / PROGRAM)]
     beside = script(tmp_path / "bin")
-    assert programs.command(PROGRAM, "git") == [str(beside)]
+    assert command(PROGRAM, "git") == [str(beside)]
 
 
 @pytest.mark.parametrize("argv", ["-c", "brokerauth", "./brokerauth", ""])
@@ -37,13 +39,13 @@ def test_none_of_the_current_directory_is_taken(tmp_path: Path, monkeypatch: pyt
     script(tmp_path, "-c")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [argv])
-    assert programs.command(PROGRAM, "git") == [str(BIN / PROGRAM)]
+    assert command(PROGRAM, "git") == [str(BIN / PROGRAM)]
 
 
 def test_without_one_python_starts_it_from_whatever_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs.sysconfig, "get_path", lambda _: str(tmp_path / "none"))
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path / "none"))
     monkeypatch.setattr(sys, "argv", ["-c"])
-    words = programs.command(PROGRAM, "git")
+    words = command(PROGRAM, "git")
     assert words[0] == sys.executable
     (tmp_path / "azext_brokerauth").mkdir()
     (tmp_path / "azext_brokerauth/__init__.py").write_text("raise SystemExit(9)\n")
@@ -51,4 +53,20 @@ def test_without_one_python_starts_it_from_whatever_directory(tmp_path: Path, mo
     done = subprocess.run([*words, "get"], input=question, cwd=tmp_path, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     error = InteractionRequiredError("Why.", remedies=own("login"))
-    assert programs.in_a_line(error) == "Why. Run: az brokerauth login"
+    assert in_a_line(error) == "Why. Run: az brokerauth login"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (NotSignedInError("Nobody is.", remedies=SIGN_IN), "Nobody is. Run: brokerauth login"),
+        (ImportError("no", name="msal"), "msal is not installed. Run: pip install 'brokerauth[cli]'"),
+        (
+            ValueError("eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJhIn0.c2ln\nis bad\x1b[31m"),
+            "<token> is bad\\x1b[31m",
+        ),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_a_tool_is_told_in_one_line_that_holds_no_token(error: Exception, line: str) -> None:
+    assert in_a_line(error) == line
