@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterable
@@ -13,15 +12,12 @@ from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from azext_brokerauth.bridges.feeds import SCOPE, USERNAME
+from azext_brokerauth.bridges.organisations import tenant_in
 from azext_brokerauth.bridges.silent import Source, Wanted
 from azext_brokerauth.models import Token
-from azext_brokerauth.spelling import GUID
 
 _PATIENCE = 5.0
 """Seconds that a feed may take to say whether it accepts a token. One that takes longer is taken to accept it."""
-_TENANT = re.compile(rf"\bauthorization_uri=\"?https://[a-z0-9.-]+/(?P<tenant>{GUID})\b", re.IGNORECASE)
-_NO_TENANT = "00000000-0000-0000-0000-000000000000"
-"""What an organisation of personal accounts names."""
 
 Ask = Callable[[str, str], "str | None"]
 """Asks a feed, at a URL, whether it accepts a token: None where it does or does not say; else the tenant that it names,
@@ -33,9 +29,7 @@ def tenant_named(challenges: Iterable[str]) -> str:
 
     :param challenges: the values of its ``WWW-Authenticate`` headers, or lines with their names.
     """
-    found = next((match for challenge in challenges if (match := _TENANT.search(challenge))), None)
-    tenant = found["tenant"].lower() if found else ""
-    return "" if tenant == _NO_TENANT else tenant
+    return next(filter(None, map(tenant_in, challenges)), "")
 
 
 def refused(url: str, token: str) -> str | None:

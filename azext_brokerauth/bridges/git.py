@@ -31,8 +31,10 @@ def parsed(text: bytes) -> Question:
     """What git says on standard input.
 
     :returns: nothing at all for what git would not say: a line that has no key, or a key that stands there twice, as
-        in a URL in which somebody hid a line feed.
+        in a URL in which somebody hid a line feed; and for a text that is too long, which may end in half of a host.
     """
+    if len(text) > _LONGEST:
+        return {}
     found: dict[str, list[str]] = {}
     for line in text.decode(errors="surrogateescape").split("\n"):
         if not line:
@@ -128,7 +130,7 @@ def main(
     operation = (sys.argv[1:] if words is None else words)[-1:]
     if operation not in (["get"], ["erase"]):  # nothing is stored; others may come, and are to be ignored
         return 0
-    question = parsed((stdin or sys.stdin.buffer).read(_LONGEST))
+    question = parsed((stdin or sys.stdin.buffer).read(_LONGEST + 1))
     if _organisation(question) is None:
         return 0
     from azext_brokerauth.bridges.organisations import Memory

@@ -20,7 +20,8 @@ FILE = "organisations.json"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 _OTHERS = ("ssh", "vs-ssh", "app", "www")
 """Hosts below visualstudio.com that are no organisation's."""
-_CHALLENGE = re.compile(r"\bbearer\b.*\bauthorization_uri=\"?https://([^/\"\s,]+)/([^/\"\s,]+)", re.IGNORECASE)
+_BEARER = re.compile(r"\bbearer\b", re.IGNORECASE)
+_CHALLENGE = re.compile(r"\bauthorization_uri=\"?https://([^/\"\s,]+)/([^/\"\s,]+)", re.IGNORECASE)
 _NOBODYS = "00000000-0000-0000-0000-000000000000"
 _PATIENCE = 5.0
 """Seconds that an organisation may take to say which tenant it is in."""
@@ -55,6 +56,8 @@ def organisation(host: str, path: str, service: str = "") -> Organisation | None
     :param path: the URL's path, as far as it is known.
     :param service: what stands before the domain in this service's hosts, such as ``pkgs.``; empty for git's.
     """
+    if not host.isascii():  # some letters of other alphabets become ours in lower case
+        return None
     host = host.lower()
     if host == f"{service}dev.azure.com":
         name = path.lstrip("/").partition("/")[0].lower()
@@ -70,7 +73,8 @@ def tenant_in(challenge: str) -> str:
 
     Nothing but the tenant is taken from it: where a token is asked for is for the account to say.
     """
-    found = _CHALLENGE.search(challenge)
+    bearer = _BEARER.search(challenge)
+    found = _CHALLENGE.search(challenge, bearer.end()) if bearer else None
     if found and clouds.of_authority(found[1].lower()) is None:
         return ""
     named = (found[2] if found else challenge).strip().lower().split(",")
