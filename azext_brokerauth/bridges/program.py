@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
+import sys
 from collections.abc import Callable
 
 from azext_brokerauth.errors import BrokerAuthError
 from azext_brokerauth.terminal.signals import Ended, ends_on_signals
-from azext_brokerauth.terminal.streams import say, settle, watch_output, written
+from azext_brokerauth.terminal.streams import is_lost, say, settle, watch_output, written
 
 
 def run(name: str, work: Callable[[], int], refused: Callable[[str], object] = lambda _: None) -> int:
@@ -20,6 +23,8 @@ def run(name: str, work: Callable[[], int], refused: Callable[[str], object] = l
     :returns: the exit code.
     """
     settle()
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # what is no text is no host of ours
     watch_output()
     try:
         with ends_on_signals(afterwards=signal.SIG_DFL):
@@ -31,8 +36,13 @@ def run(name: str, work: Callable[[], int], refused: Callable[[str], object] = l
                 told = in_a_line(error)
             except ImportError as error:
                 told = f"{error.name} is not installed. Run: pip install 'brokerauth[cli]'"
+            except OSError:
+                if is_lost():
+                    return written(1)
+                raise
             say(f"{name}: {told}\n")
-            refused(f"{told}\n")
+            with contextlib.suppress(OSError):  # which is told below
+                refused(f"{told}\n")
             return written(1)
     except Ended as ended:
         # All is tidied, and Python's own end may take long.

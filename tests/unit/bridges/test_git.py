@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -201,18 +202,21 @@ def test_half_a_question_gets_nothing(capsys: pytest.CaptureFixture[str], tmp_pa
     """What is read ends somewhere, and there somebody may have put the end of our host's name."""
     start, ours = "protocol=https\npath=", "\nhost=dev.azure.com"
     question = f"{start}{'a' * ((1 << 20) - len(start) - len(ours))}{ours}.evil.example\n"
-    assert git.main(["get"], io.BytesIO(question.encode()), {"HOME": str(tmp_path)}) == 0
+    assert git.answer("get", io.BytesIO(question.encode()), {"HOME": str(tmp_path)}) == 0
     assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("operation", ["store", "capability", "nonsense", ""])
 def test_other_operations_do_nothing_and_read_nothing(
-    operation: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    operation: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Unread(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             raise AssertionError(size)
 
-    assert git.main([operation], Unread(), {"XDG_CACHE_HOME": str(tmp_path)}) == 0
+    monkeypatch.setattr(sys, "argv", ["git-credential-brokerauth", operation])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Unread()))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert git.main() == 0
     assert capsys.readouterr() == ("", "")
     assert not any(tmp_path.iterdir())
