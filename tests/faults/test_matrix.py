@@ -32,10 +32,10 @@ from tests.waiting import wait_until
 ONE_WAY = "brokerauth get-access-token"
 ONE_CELL = {
     IN_EXEC: ("hang-on-silent", "used", "double"),
-    GIT: ("hang-on-silent", "used", "double"),
+    GIT: ("crash", "used", "double"),
     KUBECTL: ("crash", "used", "real"),
-    DOCKER: ("crash", "used", "double"),
-    KEYRING: ("hang-on-start", "used", "real"),
+    DOCKER: ("hang-on-silent", "fresh", "double"),
+    KEYRING: ("crash", "used", "double"),
     CARGO: ("no-route", "fresh", "double"),
 }
 """What is in `make test` of the ways in whose tokens come by the same way as those of get-access-token."""
