@@ -92,14 +92,5 @@ def in_a_line(error: Exception) -> str:
     :param error: one of ours, or a fault.
     """
     from azext_brokerauth.bridges import programs
-    from azext_brokerauth.errors import BrokerAuthError
-    from azext_brokerauth.printable import printable
-    from azext_brokerauth.redaction import redact
 
-    if isinstance(error, BrokerAuthError):
-        told = programs.in_a_line(error)
-    elif isinstance(error, ImportError):
-        told = f"{error.name} is not installed. Run: pip install 'brokerauth[cli]'"
-    else:
-        told = printable(redact(" ".join(str(error).split()) or type(error).__name__, personal=False))
-    return f"brokerauth: {told}"
+    return f"brokerauth: {programs.in_a_line(error)}"

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Callable
 
-from azext_brokerauth.errors import BrokerAuthError
 from azext_brokerauth.terminal.signals import Ended, ends_on_signals
 from azext_brokerauth.terminal.streams import is_lost, say, settle, watch_output, written
 
@@ -30,16 +29,12 @@ def run(name: str, work: Callable[[], int], refused: Callable[[str], object] = l
         with ends_on_signals(afterwards=signal.SIG_DFL):
             try:
                 return written(work())
-            except BrokerAuthError as error:
+            except Exception as error:  # noqa: BLE001  (a tool that cannot read the answer asks others, or the person)
+                if is_lost():
+                    return written(1)
                 from azext_brokerauth.bridges.programs import in_a_line
 
                 told = in_a_line(error)
-            except ImportError as error:
-                told = f"{error.name} is not installed. Run: pip install 'brokerauth[cli]'"
-            except OSError:
-                if is_lost():
-                    return written(1)
-                raise
             say(f"{name}: {told}\n")
             with contextlib.suppress(OSError):  # which is told below
                 refused(f"{told}\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 from azext_brokerauth.errors import BrokerAuthError
 from azext_brokerauth.errors.rendering import AZ, PLAIN, in_words
 from azext_brokerauth.printable import printable
+from azext_brokerauth.redaction import redact
 
 _START = Path(__file__).with_name("start.py")
 
@@ -24,8 +25,15 @@ def command(program: str, tool: str) -> list[str]:
     return [found] if found else [sys.executable, "-I", str(_START), tool]
 
 
-def in_a_line(error: BrokerAuthError) -> str:
-    """What went wrong and what to type next, for a tool that shows one line of ours."""
+def in_a_line(error: Exception) -> str:
+    """What went wrong and what to type next, for a tool that shows one line of ours.
+
+    :param error: one of ours, or a fault.
+    """
+    if isinstance(error, ImportError):
+        return f"{error.name} is not installed. Run: pip install 'brokerauth[cli]'"
+    if not isinstance(error, BrokerAuthError):
+        return printable(redact(" ".join(str(error).split()) or type(error).__name__, personal=False))
     host = PLAIN if _script("brokerauth") else AZ
     return printable(" ".join(f"{error} {in_words(error.remedies, host)}".split()))
 

@@ -63,3 +63,10 @@ def test_what_is_no_text_is_no_host_of_ours(tool: str, tmp_path: Path) -> None:
         "cargo": '{"v": [1]}\n{"Err": {"kind": "url-not-supported"}}\n',
     }
     assert (out.decode()[: len(refusals[tool])], said) == (refusals[tool], b"")
+
+
+def test_a_fault_of_ours_is_a_line_and_the_tools_own_refusal(tmp_path: Path) -> None:
+    code = "import sys; from azext_brokerauth.bridges.program import run; sys.exit(run('it', lambda: 1 // 0, print))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "it: integer division or modulo by zero\n")
+    assert done.stdout.startswith("integer division")
