@@ -6,9 +6,7 @@ The two talk in version 1 of cargo's protocol
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -37,10 +35,13 @@ def main() -> int:
             "cargo starts this program by itself. To set it up, run: brokerauth tool enable --name cargo\n"
         )
         return 2
-    # Ctrl-C is for cargo too. The broker's process ends with this one.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    with contextlib.suppress(BrokenPipeError):
-        serve(sys.stdin, _write, _token)
+    from azext_brokerauth.bridges.program import run
+
+    return run("brokerauth", _serve)
+
+
+def _serve() -> int:
+    serve(sys.stdin, _write, _token)
     return 0
 
 
@@ -87,11 +88,12 @@ def _reply(line: str, get: Get) -> dict[str, Any]:
 def _failure(error: Exception) -> dict[str, Any]:
     from azext_brokerauth.bridges.program import in_a_line
     from azext_brokerauth.errors import BrokerOffError
+    from azext_brokerauth.terminal.streams import say
 
     told = f"brokerauth: {in_a_line(error)}"
     if isinstance(error, BrokerOffError):
         # cargo asks the next provider, and keeps this one's reason to itself.
-        sys.stderr.write(f"{told}\n")
+        say(f"{told}\n")
         return _error("url-not-supported")
     return _error("other", told)
 

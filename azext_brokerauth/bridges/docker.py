@@ -56,7 +56,8 @@ def answer(
     """
     match list(arguments):
         case ["get"]:
-            server = read(_LONGEST).strip()
+            said = read(_LONGEST + 1)
+            server = said.strip() if len(said) <= _LONGEST else ""  # half of a name may be another one's
             found = credential(server)
             if found is None:
                 write(f"{NOT_FOUND}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from azext_brokerauth.models import Token
 
 _PROGRAM = "git-credential-brokerauth"
+_QUIT = "quit=1"
+"""Keeps git from asking others, and the person."""
 _LONGEST = 1 << 20
 """Bytes of the longest question."""
 _ARRAY = "[]"
@@ -31,8 +34,10 @@ def parsed(text: bytes) -> Question:
     """What git says on standard input.
 
     :returns: nothing at all for what git would not say: a line that has no key, or a key that stands there twice, as
-        in a URL in which somebody hid a line feed.
+        in a URL in which somebody hid a line feed; and for a text that is too long, which may end in half of a host.
     """
+    if len(text) > _LONGEST:
+        return {}
     found: dict[str, list[str]] = {}
     for line in text.decode(errors="surrogateescape").split("\n"):
         if not line:
@@ -111,24 +116,37 @@ def _answer(token: Token, bearer: bool, username: str) -> list[str]:
 
 
 def _refused(why: str, errors: TextIO) -> list[str]:
-    errors.write(f"brokerauth: {why}\n")
-    return ["quit=1"]
+    with contextlib.suppress(OSError):  # nobody can read it; git is to end all the same
+        errors.write(f"brokerauth: {why}\n")
+        errors.flush()
+    return [_QUIT]
 
 
-def main(
-    words: Sequence[str] | None = None,
-    stdin: BinaryIO | None = None,
-    environ: Mapping[str, str] = os.environ,
-) -> int:
+def main() -> int:
     """The program ``git-credential-brokerauth``.
 
-    :param words: the operation; None: of this process.
     :returns: the exit code.
     """
-    operation = (sys.argv[1:] if words is None else words)[-1:]
-    if operation not in (["get"], ["erase"]):  # nothing is stored; others may come, and are to be ignored
+    operation = sys.argv[-1]
+    if operation not in ("get", "erase"):  # nothing is stored; others may come, and are to be ignored
         return 0
-    question = parsed((stdin or sys.stdin.buffer).read(_LONGEST))
+    from azext_brokerauth.bridges.program import run
+
+    return run(
+        _PROGRAM,
+        lambda: answer(operation, sys.stdin.buffer, os.environ),
+        lambda _: sys.stdout.write(f"{_QUIT}\n"),
+    )
+
+
+def answer(operation: str, stdin: BinaryIO, environ: Mapping[str, str]) -> int:
+    """Do what git wants.
+
+    :param operation: ``get`` or ``erase``.
+    :param stdin: what git asks about.
+    :returns: the exit code.
+    """
+    question = parsed(stdin.read(_LONGEST + 1))
     if _organisation(question) is None:
         return 0
     from azext_brokerauth.bridges.organisations import Memory
@@ -136,16 +154,12 @@ def main(
     from azext_brokerauth.tokens.disk import cache_directory
 
     memory = Memory(cache_directory(environ))
-    if operation == ["erase"]:
+    if operation == "erase":
         erase(question, memory)
         return 0
-    try:
-        with Source("git", environ=environ) as source:
-            answer = get(question, source, memory, sys.stderr)
-            sys.stdout.write("".join(f"{line}\n" for line in answer))
-            sys.stdout.flush()
-    except KeyboardInterrupt:
-        return 130
+    with Source("git", environ=environ) as source:
+        sys.stdout.write("".join(f"{line}\n" for line in get(question, source, memory, sys.stderr)))
+        sys.stdout.flush()
     return 0
 
 

@@ -17,7 +17,8 @@ from azext_brokerauth.spelling import GUID
 FILE = "organisations.json"
 _OTHERS = ("ssh", "vs-ssh", "app", "www")
 """Hosts below visualstudio.com that are no organisation's."""
-_CHALLENGE = re.compile(r"\bbearer\b.*\bauthorization_uri=\"?https://([^/\"\s,]+)/([^/\"\s,]+)", re.IGNORECASE)
+_BEARER = re.compile(r"\bbearer\b", re.IGNORECASE)
+_CHALLENGE = re.compile(r"\bauthorization_uri=\"?https://([^/\"\s,]+)/([^/\"\s,]+)", re.IGNORECASE)
 _NOBODYS = "00000000-0000-0000-0000-000000000000"
 _PATIENCE = 5.0
 """Seconds that an organisation may take to say which tenant it is in."""
@@ -51,6 +52,8 @@ def organisation(host: str, path: str) -> Organisation | None:
     :param host: as it stands in the URL, with a port if there is one.
     :param path: the URL's path, as far as it is known.
     """
+    if not host.isascii():  # some letters of other alphabets become ours in lower case
+        return None
     host = host.lower()
     if host == "dev.azure.com":
         name = path.lstrip("/").partition("/")[0].lower()
@@ -72,12 +75,12 @@ def tenant_named(headers: Iterable[str]) -> str:
 
 
 def _tenant_in(header: str) -> str:
-    found = _CHALLENGE.search(header)
+    bearer = _BEARER.search(header)
+    found = _CHALLENGE.search(header, bearer.end()) if bearer else None
     if found and clouds.of_authority(found[1].lower()) is None:
         return ""
     named = (found[2] if found else header).strip().lower().split(",")
-    ids = (match[0] for each in named if (match := re.match(rf"{GUID}\b", each)))
-    return next((each for each in ids if each != _NOBODYS), "")
+    return next((each for each in named if re.fullmatch(GUID, each) and each != _NOBODYS), "")
 
 
 def ask(url: str) -> list[str]:

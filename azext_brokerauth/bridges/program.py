@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable
 
 from azext_brokerauth.errors import BrokerAuthError
 from azext_brokerauth.terminal.program import until_ended
-from azext_brokerauth.terminal.streams import say
+from azext_brokerauth.terminal.streams import is_lost, say
 
 
 def run(name: str, work: Callable[[], int], refused: Callable[[str], object] = lambda _: None) -> int:
@@ -21,12 +23,17 @@ def run(name: str, work: Callable[[], int], refused: Callable[[str], object] = l
     """
 
     def answer() -> int:
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # what is no text is no host of ours
         try:
             return work()
-        except (BrokerAuthError, ImportError) as error:
+        except Exception as error:  # noqa: BLE001  (a tool that cannot read the answer asks others, or the person)
+            if is_lost():
+                return 1
             told = in_a_line(error)
         say(f"{name}: {told}\n")
-        refused(f"{told}\n")
+        with contextlib.suppress(OSError):  # which is told when all has been said
+            refused(f"{told}\n")
         return 1
 
     return until_ended(answer)

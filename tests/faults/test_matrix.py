@@ -1,7 +1,7 @@
 """Every fault, through every way in: it ends in time with the right error, leaves nothing behind, and then all works.
 
 Each of them in a home that was used before, and in a fresh one. `make test` takes every fault through one way in, and
-every way in with the worst faults; `make test-full` all of it.
+every way in with the worst faults, or with one of them; `make test-full` all of it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,21 @@ from tests.conftest import RUNTIMES
 from tests.emulated.session import AZ, Session
 from tests.faults import leaks, table
 from tests.faults.expected import BORN_WITH, DIFFERENTLY, FAULTS, HOMES, NO_FAULT, WORST, WORST_AT_FIRST, Fault, state
+from tests.faults.tools import CARGO, DOCKER, GIT, KEYRING, KUBECTL
 from tests.faults.ways import IN_EXEC, SIGN_OUT, TOKEN, WAYS, Told, Way, sign_in
 from tests.waiting import wait_until
 
 ONE_WAY = "brokerauth get-access-token"
 ONE_OF_EACH_HOST = (ONE_WAY, "az account get-access-token", "BrokerCredential.get_token")
+ONE_CELL = {
+    IN_EXEC: ("hang-on-silent", "used", "double"),
+    GIT: ("crash", "used", "double"),
+    KUBECTL: ("crash", "used", "real"),
+    DOCKER: ("hang-on-silent", "fresh", "double"),
+    KEYRING: ("crash", "used", "double"),
+    CARGO: ("no-route", "fresh", "double"),
+}
+"""What is in `make test` of the ways in whose tokens come by the same way as those of get-access-token."""
 HTTP_CACHE = "msal_http_cache.bin"
 """What az keeps of what authorities say about themselves."""
 STORES = ("brokerauth/accounts.json", "azureProfile.json")
@@ -39,8 +49,8 @@ HOLD_TOKENS = (".azure/msal_token_cache.json", ".azure/msal_token_cache.bin")
 
 def is_core(way: Way, name: str, runtime: str, home: str) -> bool:
     """Is this cell in `make test`?"""
-    if way.name == IN_EXEC:  # its tokens come by the same way as those of get-access-token
-        return (name, home, runtime) == ("hang-on-silent", "used", "double")
+    if way.name in ONE_CELL:
+        return ONE_CELL[way.name] == (name, home, runtime)
     if home == "fresh":
         return name in WORST_AT_FIRST and runtime == "double" and way.name in ONE_OF_EACH_HOST
     if way.name == ONE_WAY:
@@ -110,6 +120,7 @@ def try_cell(there: Session, way: Way, name: str, home: str) -> None:
     # What processes share would answer in place of the broker that is at fault.
     shutil.rmtree(there.machine.home / ".cache/brokerauth", ignore_errors=True)
     before = stores(there)
+    there.machine.clear_journal()
     there.machine.set_scenario(state(name))
     after: list[dict[str, bytes]] = []
 
@@ -132,6 +143,7 @@ def try_cell(there: Session, way: Way, name: str, home: str) -> None:
     wait_until(lambda: there.machine.processes() == [], 20)
     assert not there.opened.exists(), "a browser was opened"
     assert not [call for call in there.calls("entra") if "/token" in call], "the broker was passed by"
+    assert way.wants != TOKEN or "acquireTokenInteractively" not in there.calls(), "a person was asked"
     if not first.succeeded:
         assert after[0] == before, "a store was changed by what failed"
     assert_no_litter(there.config)
@@ -226,6 +238,14 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 class TestBrokerauth:
     host = "brokerauth"
+
+    @pytest.mark.parametrize(("runtime", "way", "name", "home"), cells(host))
+    def test_fault(self, bench: Bench, runtime: str, way: Way, name: str, home: str) -> None:
+        bench.try_cell(runtime, way, name, home)
+
+
+class TestTool:
+    host = "tool"
 
     @pytest.mark.parametrize(("runtime", "way", "name", "home"), cells(host))
     def test_fault(self, bench: Bench, runtime: str, way: Way, name: str, home: str) -> None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from testbed.directory import ADA
 from tests.emulated.session import AZ, BROKERAUTH, Session
+from tests.faults import leaks
 from tests.faults.expected import PICKER, SIGN_IN, SIGN_OUT, TOKEN
+from tests.faults.tools import TOOLS, Answer, Tool
 
 DEADLINE = 60
 """Seconds after which a test gives a program up. Far more than any deadline of the product under test."""
@@ -32,7 +34,7 @@ class Told:
 @dataclass(frozen=True)
 class Way:
     """
-    :param host: `brokerauth`, `az`, or the credential.
+    :param host: `brokerauth`, `az`, the credential, or a tool.
     :param wants: what it asks of the broker.
     :param go: make an attempt with these variables, do what is given, and make another, which is to succeed where the
         broker is well.
@@ -138,6 +140,34 @@ def _credential(name: str, wants: str, program: str, call: str) -> Way:
     return Way(name, "credential", wants, go)
 
 
+def _tool(name: str, tool: Tool) -> Way:
+    """Each attempt in a process of its own, as the tool starts it."""
+
+    def attempt(there: Session, env: dict[str, str]) -> Told:
+        done = there.machine.run(tool.command, tool.asked, DEADLINE, env={**there.env, **env, **tool.environ})
+        assert "Traceback" not in done.stderr, done.stderr
+        answer = Answer(done.returncode, done.stdout, done.stderr)
+        try:
+            credential = tool.credential(answer)
+        except (AssertionError, ValueError, KeyError) as error:
+            raise AssertionError(f"neither an answer nor a refusal that the tool knows: {answer}") from error
+        if credential:
+            assert credential.encode() in leaks.secrets(there.machine)
+            assert not answer.said
+            return Told(True, "")
+        assert len(answer.said.splitlines()) <= 1
+        return Told(False, answer.out + answer.said)
+
+    def go(there: Session, env: dict[str, str], between: Callable[[], None]) -> tuple[Told, Told]:
+        first = attempt(there, env)
+        between()
+        second = attempt(there, {})
+        assert not tool.asks or there.calls(tool.asks), f"nobody asked {tool.asks}"
+        return first, second
+
+    return Way(name, "tool", TOKEN, go)
+
+
 IN_EXEC = "brokerauth exec -- PROGRAM, which asks for a managed identity's token"
 _PROGRAM = """
 import json, os, sys, urllib.error, urllib.request
@@ -173,4 +203,5 @@ WAYS = [
     _credential("BrokerCredential.authenticate", PICKER, _SYNC, "authenticate()"),
     _credential("aio.BrokerCredential.get_token", SIGN_IN, _ASYNC, f"get_token({_SCOPE!r})"),
     _credential("aio.BrokerCredential.authenticate", PICKER, _ASYNC, "authenticate()"),
+    *(_tool(name, tool) for name, tool in TOOLS.items()),
 ]

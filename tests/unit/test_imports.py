@@ -13,7 +13,7 @@ import pytest
         ("from azext_brokerauth import BrokerCredential; BrokerCredential()", ["msal", "azure.identity", "knack"]),
         ("import azext_brokerauth.__main__", ["msal", "azure", "knack", "pymsalruntime"]),
         (
-            "from azext_brokerauth.bridges.git import main; main(['store'])",
+            "sys.argv.append('store'); from azext_brokerauth.bridges.git import main; main()",
             ["azext_brokerauth.errors", "json", "knack", "subprocess"],
         ),
     ],

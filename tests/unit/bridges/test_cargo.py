@@ -73,8 +73,6 @@ def test_a_token_is_for_all_that_cargo_does_until_shortly_before_its_end(operati
     [
         "sparse+https://index.crates.io/",
         "https://github.com/rust-lang/crates.io-index",
-        "sparse+https://evilpkgs.dev.azure.com/contoso/_packaging/tools/Cargo/index/",
-        "sparse+http://pkgs.dev.azure.com/contoso/_packaging/tools/Cargo/index/",
         "",
     ],
 )

@@ -1,4 +1,5 @@
-"""Package feeds: hosts that get a token, variables for tools, and what is done about a token that is refused."""
+"""Package feeds: how their hosts are written (test_hosts.py has those that are none), variables for tools, and what is
+done about a token that is refused."""
 
 from __future__ import annotations
 
@@ -33,54 +34,11 @@ OURS = {
     "ada@pkgs.dev.azure.com": "https://pkgs.dev.azure.com",
     "ada%40contoso.com@pkgs.dev.azure.com:443": "https://pkgs.dev.azure.com",
 }
-OTHERS = [
-    "",
-    "https://",
-    "https://pypi.org/simple/",
-    "http://pkgs.dev.azure.com/contoso/",
-    "ftp://pkgs.dev.azure.com/contoso/",
-    "https://evilpkgs.dev.azure.com/contoso/",
-    "https://evil.pkgs.dev.azure.com/contoso/",
-    "https://pkgs.dev.azure.com.evil/contoso/",
-    "https://pkgs.dev.azure.com./contoso/",
-    "https://pkgs-dev.azure.com/contoso/",
-    "https://pkgs.dev.azure.com@evil.example/contoso/",
-    "https://evil.example/?@pkgs.dev.azure.com/",
-    "https://evil.example/#@pkgs.dev.azure.com/",
-    "https://evil.example\\@pkgs.dev.azure.com/",
-    "https://evil.example/pkgs.dev.azure.com/",
-    "https://pkgs.dev.azure.com:8443/contoso/",
-    "https://pkgs.dev.azure.com:0/contoso/",
-    "https://pkgs.dev.azure.com:443443/contoso/",
-    "https://pkgs.dev.azure.com:evil/contoso/",
-    "https://[::1]/contoso/",
-    "https://[pkgs.dev.azure.com/",
-    "https://pkgs\u3002dev.azure.com/contoso/",
-    "https://\uff50kgs.dev.azure.com/contoso/",
-    "https://pkgs.d\u0435v.azure.com/contoso/",
-    "https://pkgs.dev.azure.com\n.evil/",
-    " https://pkgs.dev.azure.com/",
-    "https://pkgs.dev.azure.com\t/",
-    "https://pkgs.visualstudio.com/_packaging/",
-    "https://evilpkgs.visualstudio.com/_packaging/",
-    "https://a.b.pkgs.visualstudio.com/_packaging/",
-    "https://.pkgs.visualstudio.com/_packaging/",
-    "https://-a.pkgs.visualstudio.com/_packaging/",
-    "https://contoso.visualstudio.com/_packaging/",
-    "https://dev.azure.com/contoso/",
-    "keyring:pkgs.dev.azure.com",
-]
 
 
 @pytest.mark.parametrize("service", OURS)
 def test_the_hosts_of_azure_artifacts_are_known_however_they_are_written(service: str) -> None:
     assert feed_url(service) == OURS[service]
-
-
-@pytest.mark.parametrize("service", OTHERS)
-def test_no_other_host_is_taken_for_one(service: str) -> None:
-    assert feed_url(service) == ""
-    assert BrokerKeyring().get_credential(service, None) is None
 
 
 def test_for_another_host_nothing_is_loaded() -> None:
@@ -188,7 +146,7 @@ def test_what_is_no_organisation_is_refused(name: str) -> None:
         ),
         (f"Bearer authorization_uri=http://login.microsoftonline.com/{OTHER}", ""),
         (f"Bearer authorization_uri=https://login.evil.example/{OTHER}", ""),
-        (f"Bearer authorization_uri=https://login.microsoftonline.com/{OTHER}-more", OTHER),
+        (f"Bearer authorization_uri=https://login.microsoftonline.com/{OTHER}-more", ""),
         ("Bearer authorization_uri=https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000", ""),
         ("Bearer authorization_uri=https://login.microsoftonline.com/common", ""),
         ('Basic realm="https://pkgs.dev.azure.com/"', ""),

@@ -1,10 +1,11 @@
-"""git's credential helper: what it is asked, whom it answers, and what it remembers."""
+"""git's credential helper: what it is asked, what it answers, and what it remembers; test_hosts.py has whom."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,30 +77,6 @@ def test_whose_token_and_in_which_tenant(memory: Memory) -> None:
     assert source.wanted == [
         *(Wanted(scope), Wanted(scope, FABRIKAM), Wanted(scope), Wanted(scope, username="grace@contoso.com")),
     ]
-
-
-OURS = ("dev.azure.com", "DEV.Azure.com", "contoso.visualstudio.com", "Contoso-2.VisualStudio.com")
-OTHERS = (
-    *("evildev.azure.com", "dev.azure.com.evil.example", "evil.dev.azure.com", "dev.azure.com.", "dev-azure.com"),
-    *("dev.azure.com:8443", "dev.azure.com:443", "dev.azure.com@evil.example", "user@dev.azure.com", "azure.com"),
-    *("evilvisualstudio.com", "visualstudio.com", ".visualstudio.com", "a.b.visualstudio.com", "-a.visualstudio.com"),
-    *("contoso.visualstudio.com.evil.example", "contoso.visualstudio.com:8443", "ssh.dev.azure.com", "[::1]", ""),
-    *("vs-ssh.visualstudio.com", "pkgs.dev.azure.com", "contoso.pkgs.visualstudio.com", "dev.azure.com\r"),
-    *("d\u0435v.azure.com", "dev.azure.c\u043em", "dev\uff0eazure.com", "xn--dv-7lc.azure.com", "dev.azure.com\0"),
-    *("dev.azure.com/", "dev.azure.com#", "dev.azure.com?", "\u017f.visualstudio.com", "a_b.visualstudio.com"),
-)
-
-
-@pytest.mark.parametrize("host", OURS)
-def test_our_hosts_get_a_token(memory: Memory, host: str) -> None:
-    assert "password=the-token" in answer(f"protocol=https\nhost={host}\npath=contoso/x\n", Source(), memory)[0]
-
-
-@pytest.mark.parametrize("host", OTHERS, ids=ascii)
-def test_a_host_that_looks_like_ours_gets_nothing_and_is_left_to_others(memory: Memory, host: str) -> None:
-    source = Source()
-    assert answer(f"protocol=https\nhost={host}\npath=contoso/x\n", source, memory) == ([], "")
-    assert source.wanted == []
 
 
 @pytest.mark.parametrize("protocol", ["http", "HTTPS ", "ftp", ""])
@@ -221,14 +198,25 @@ def test_a_damaged_memory_is_none(memory: Memory, tmp_path: Path, content: str |
     assert "password=the-token" in answer(ASKED, Source(), memory)[0]
 
 
+def test_half_a_question_gets_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What is read ends somewhere, and there somebody may have put the end of our host's name."""
+    start, ours = "protocol=https\npath=", "\nhost=dev.azure.com"
+    question = f"{start}{'a' * ((1 << 20) - len(start) - len(ours))}{ours}.evil.example\n"
+    assert git.answer("get", io.BytesIO(question.encode()), {"HOME": str(tmp_path)}) == 0
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("operation", ["store", "capability", "nonsense", ""])
 def test_other_operations_do_nothing_and_read_nothing(
-    operation: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    operation: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Unread(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             raise AssertionError(size)
 
-    assert git.main([operation], Unread(), {"XDG_CACHE_HOME": str(tmp_path)}) == 0
+    monkeypatch.setattr(sys, "argv", ["git-credential-brokerauth", operation])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Unread()))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert git.main() == 0
     assert capsys.readouterr() == ("", "")
     assert not any(tmp_path.iterdir())

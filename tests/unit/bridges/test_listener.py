@@ -16,6 +16,7 @@ from azext_brokerauth.bridges.listener import MOST_OPEN, Listener
 from azext_brokerauth.bridges.managed_identity import PATH
 from azext_brokerauth.errors import NotSignedInError
 from tests.unit.bridges.granting import KEY, QUERY, TERMS, Giver
+from tests.unit.bridges.look_alikes import look_alikes
 from tests.waiting import wait_until
 
 TARGET = PATH + QUERY
@@ -121,6 +122,14 @@ def test_a_name_that_somebody_else_chose_is_refused_even_with_the_key(place: Pla
     before = len(place.giver.wanted)
     status, _ = place.request(f"Host: {host.format(port=place.name.partition(':')[2])}", place.ask[1])
     assert (status, len(place.giver.wanted)) == (400, before)
+
+
+def test_a_name_that_only_looks_like_its_own_is_refused(place: Place) -> None:
+    before = len(place.giver.wanted)
+    names = [name for name in look_alikes(place.name) if name.strip(" \t\r\n") != place.name]  # a header has no others
+    answers = {ascii(name)[:80]: place.request(f"Host: {name}", place.ask[1])[0] for name in names}
+    assert {name: status for name, status in answers.items() if status not in (0, 400)} == {}  # 0: it is too long
+    assert len(place.giver.wanted) == before
 
 
 @pytest.mark.parametrize(
