@@ -12,7 +12,7 @@ from typing import Any
 from knack.log import get_logger
 from knack.prompting import NoTTYException, prompt_y_n
 
-from azext_brokerauth import errors, output, settings, sign_in
+from azext_brokerauth import agents, errors, output, settings, sign_in
 from azext_brokerauth.accounts import Records
 from azext_brokerauth.errors.rendering import PLAIN, in_words
 from azext_brokerauth.files import this_user
@@ -21,6 +21,7 @@ from azext_brokerauth.models import Account, Token, TokenRequest, own, person
 from azext_brokerauth.settings import policy
 from azext_brokerauth.sign_in import SignInOptions, account_store, opened_tokens, recorded, takes_sign_in_options
 from azext_brokerauth.tokens import Prompt, default_scope
+from azext_brokerauth.tool_log import Note, noted
 
 _LOGGER = get_logger(__name__)
 
@@ -139,9 +140,12 @@ def get_access_token(
     username: str | None = None,
     claims_challenge: str | None = None,
     resource_type: str | None = None,
+    agent_session: str | None = None,
 ) -> dict[str, Any]:
     """A token, silently."""
-    return output.access_token(_token(resource, scopes, tenant, username, claims_challenge, resource_type))
+    return output.access_token(
+        _token("get-access-token", resource, scopes, tenant, username, claims_challenge, resource_type, agent_session)
+    )
 
 
 def inspect_token(
@@ -151,9 +155,12 @@ def inspect_token(
     username: str | None = None,
     claims_challenge: str | None = None,
     resource_type: str | None = None,
+    agent_session: str | None = None,
 ) -> dict[str, Any]:
     """What a token says, and never the token."""
-    return output.token_facts(_token(resource, scopes, tenant, username, claims_challenge, resource_type))
+    return output.token_facts(
+        _token("", resource, scopes, tenant, username, claims_challenge, resource_type, agent_session)
+    )
 
 
 def check_health(online: bool = False, bundle: str | None = None, with_names: bool = False) -> dict[str, Any]:
@@ -194,13 +201,17 @@ def confirmed(
 
 
 def _token(
+    logged: str,
     resource: str | None,
     scopes: list[str] | None,
     tenant: str | None,
     username: str | None,
     claims_challenge: str | None,
     resource_type: str | None,
+    agent_session: str | None,
 ) -> Token:
+    """:param logged: the name of the command in the log of tools; empty for one that gives no token."""
+    session = agents.session(os.environ, agent_session)
     ways = {"--resource": resource, "--resource-type": resource_type, "--scope": scopes}
     given = [option for option, value in ways.items() if value]
     if len(given) > 1:
@@ -211,19 +222,25 @@ def _token(
     named = [f"{resource}/.default"] if resource else scopes
     sign_in.check_scopes(named or (), "--resource" if resource else "--scope")
     chosen = sign_in.in_force(username, tenant)
-    account = recorded(account_store().read(), username, chosen.login_hint)
-    named_tenant = chosen.tenant_id if tenant else account.tenant if username else sign_in.HOST.tenant(account)
-    target = replace(account.target, tenant=named_tenant)
-    if resource_type:
-        named = [f"{sign_in.HOST.resource(resource_type, target)}/.default"]
-    # A sign-in may be older than the policy.
-    again = own("login", "--username", account.username)
-    policy.check_target(chosen, target, f"of {account.username}'s sign-in", again)
-    request = TokenRequest(
-        tuple(named or [default_scope(target)]),
-        target,
-        whose=account,
-        claims=sign_in.claims_text(claims_challenge),
-    )
-    with opened_tokens(chosen, Records()) as tokens:
-        return tokens.get(request, Prompt.NEVER)
+    note = Note(logged, " ".join(named or ()), tenant or "", username or "", session)
+    with noted(chosen.tool_log and bool(logged), note):
+        account = recorded(account_store().read(), username, chosen.login_hint)
+        named_tenant = chosen.tenant_id if tenant else account.tenant if username else sign_in.HOST.tenant(account)
+        target = replace(account.target, tenant=named_tenant)
+        if resource_type:
+            named = [f"{sign_in.HOST.resource(resource_type, target)}/.default"]
+        # A sign-in may be older than the policy.
+        again = own("login", "--username", account.username)
+        policy.check_target(chosen, target, f"of {account.username}'s sign-in", again)
+        asked = TokenRequest(
+            tuple(named or [default_scope(target)]),
+            target,
+            whose=account,
+            claims=sign_in.claims_text(claims_challenge),
+        )
+        request = agents.marked(asked, session)
+        note.about(request)
+        with opened_tokens(chosen, Records()) as tokens:
+            token = tokens.get(request, Prompt.NEVER)
+        note.given(token)
+        return token

@@ -17,19 +17,21 @@ def execute(
     containers: bool = False,
     container_address: str | None = None,
     feeds: list[str] | None = None,
+    agent_session: str | None = None,
 ) -> None:
     """Become the command; az itself as the launcher, which asks the broker without a listener."""
-    options = execution.options(resources, containers, container_address, feeds)
+    options = execution.options(resources, containers, container_address, feeds, agent_session)
     typed = execution.as_typed(arguments)
     if typed[:1] != ["az"]:
         execution.become(typed, options, AZ)
     chosen = sign_in.in_force()
     if not chosen.allow_exec:
         raise errors.BrokerOffError(f"exec is switched off: {chosen.origin('allow_exec')} is false.")
-    if options != execution.Options():
+    if options != execution.Options(agent_session=agent_session):
         raise errors.InvalidInputError(
             "exec -- az gets its tokens without a listener, so it has no use for --resource, --containers and --feed.",
             remedies=person("Leave them out."),
         )
+    environ = execution.environ_for(options)
     sys.stdout.flush()
-    os.execv(sys.executable, [*launcher.command_line(), *typed[1:]])  # noqa: S606
+    os.execve(sys.executable, [*launcher.command_line(), *typed[1:]], environ)  # noqa: S606

@@ -17,12 +17,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from azext_brokerauth import settings
+from azext_brokerauth import agents, settings
 from azext_brokerauth.bridges import containers, variables
 from azext_brokerauth.bridges import feeds as feed_names
 from azext_brokerauth.bridges.calls import Terms
@@ -57,12 +57,14 @@ class Options:
     :param containers: listen where containers can reach it, too.
     :param container_address: that address; empty for the bridge's.
     :param feeds: organisations of Azure DevOps for whose feeds a token is put into the command's variables.
+    :param agent_session: the AI agent's session that the command is run in; None: what the variable says.
     """
 
     resources: tuple[str, ...] = ()
     containers: bool = False
     container_address: str = ""
     feeds: tuple[str, ...] = ()
+    agent_session: str | None = None
 
 
 def execute(
@@ -71,17 +73,31 @@ def execute(
     containers: bool = False,
     container_address: str | None = None,
     feeds: list[str] | None = None,
+    agent_session: str | None = None,
 ) -> None:
     """The command of ``brokerauth``."""
-    become(as_typed(arguments), options(resources, containers, container_address, feeds))
+    become(as_typed(arguments), options(resources, containers, container_address, feeds, agent_session))
 
 
 def options(
-    resources: list[str] | None, containers: bool, container_address: str | None, feeds: list[str] | None
+    resources: list[str] | None,
+    containers: bool,
+    container_address: str | None,
+    feeds: list[str] | None,
+    agent_session: str | None,
 ) -> Options:
     """What was told, of what knack gives."""
     containers = containers or bool(container_address)
-    return Options(tuple(resources or ()), containers, container_address or "", tuple(feeds or ()))
+    return Options(tuple(resources or ()), containers, container_address or "", tuple(feeds or ()), agent_session)
+
+
+def environ_for(told: Options) -> dict[str, str]:
+    """The variables of this process, in which an agent's session is named for the command and whatever it starts.
+
+    :raises InvalidInputError: it cannot be one.
+    """
+    session = agents.session(os.environ, told.agent_session)
+    return {**os.environ, agents.VARIABLE: session} if session else dict(os.environ)
 
 
 def as_typed(arguments: list[str]) -> list[str]:
@@ -109,9 +125,10 @@ def become(words: list[str], told: Options, host: Host = PLAIN) -> NoReturn:
     obstacle = eligibility(chosen, detect())
     if isinstance(obstacle, BrokerAuthError):
         raise obstacle
-    of_feeds = _feed_variables(told.feeds)
+    environ = environ_for(told)
+    of_feeds = _feed_variables(told.feeds, environ)
     terms = Terms(secrets.token_hex(32), chosen.client_id, told.resources, host)
-    source = Source(EXEC)
+    source = Source(EXEC, environ=environ, check=terms.check)
     listeners = [_listener(LOOPBACK, terms, source)]
     ours = variables.of_listener(listeners[0].url, terms.key)
     directory = None
@@ -120,8 +137,8 @@ def become(words: list[str], told: Options, host: Host = PLAIN) -> NoReturn:
         directory = _files_for_containers(listeners[1].url, terms.key)
         ours[variables.ENV_FILE] = str(directory / containers.ENV_FILE)
         ours[variables.HELPERS] = str(directory)
-    given = variables.handed(os.environ, {**ours, **of_feeds}, LOOPBACK)
-    _tell(words[0], told, given.removed, listeners)
+    given = variables.handed(environ, {**ours, **of_feeds}, LOOPBACK)
+    _tell(words[0], told, given, listeners)
     sys.stdout.flush()
     sys.stderr.flush()
     try:
@@ -135,7 +152,7 @@ def become(words: list[str], told: Options, host: Host = PLAIN) -> NoReturn:
     _run(words, given.environ)
 
 
-def _feed_variables(organisations: tuple[str, ...]) -> dict[str, str]:
+def _feed_variables(organisations: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
     """The variables for the feeds of these organisations, with a token that is had before anything is started.
 
     :raises InvalidInputError: a name is none.
@@ -147,7 +164,7 @@ def _feed_variables(organisations: tuple[str, ...]) -> dict[str, str]:
         raise InvalidInputError(f"--feed cannot be used: {error}.") from error
     if not names:
         return {}
-    with Source(EXEC) as source:  # its broker is no child for the command to have
+    with Source(EXEC, environ=environ, asker=os.getpid) as source:  # its broker is no child for the command to have
         return feed_names.feed_variables(names, source.token(Wanted(feed_names.SCOPE)).value)
 
 
@@ -178,19 +195,21 @@ def _listener(address: str, terms: Terms, source: Source) -> Listener:
         ) from error
 
 
-def _tell(name: str, told: Options, removed: tuple[str, ...], listeners: list[Listener]) -> None:
+def _tell(name: str, told: Options, given: variables.Handed, listeners: list[Listener]) -> None:
     """What a person has to know, once."""
     what = f"for {' and '.join(told.resources)} only" if told.resources else "for any resource"
     if told.feeds:
         what += f"; a token for the feeds of {' and '.join(told.feeds)} is in its variables"
     reach = f", and so can containers, at {listeners[1].url}" if told.containers else ""
-    without = f" It is started without {', '.join(removed)}, which would be used instead." if removed else ""
+    marked = " They are marked as an agent's." if agents.VARIABLE in given.environ else ""
+    removed = ", ".join(given.removed)
     _LOGGER.warning(
-        "While it runs, %s can get tokens of yours, %s%s. To it they look like those of a managed identity.%s",
+        "While it runs, %s can get tokens of yours, %s%s. To it they look like those of a managed identity.%s%s",
         printable(name),
         what,
         reach,
-        without,
+        marked,
+        f" It is started without {removed}, which would be used instead." if removed else "",
     )
 
 
