@@ -64,6 +64,8 @@ examples:
     text: {program} get-access-token
   - name: Get a token for Key Vault and print nothing but the token.
     text: {program} get-access-token --resource https://vault.azure.net --query accessToken --output tsv
+  - name: Get a token that is marked as an AI agent's, for a host of agents that sets no variable.
+    text: {program} get-access-token --agent-session SESSION --resource https://vault.azure.net
   - name: Get a token for Microsoft Graph in another tenant.
     text: {program} get-access-token --scope https://graph.microsoft.com/.default --tenant fabrikam.com
 """,
@@ -154,6 +156,18 @@ examples:
   - name: Have git do without again.
     text: {program} tool disable --name git
 """,
+    "tool log": """
+type: command
+short-summary: Show which program asked for which token, when, and whether it was given.
+long-summary: >
+    It is written only while the setting tool_log is true, and no token is in it. The oldest is first. A program is
+    named by its path and by what it calls itself, never with its arguments.
+examples:
+  - name: See it as a table.
+    text: {program} tool log --output table
+  - name: See what AI agents got.
+    text: {program} tool log --query "[?agentSession && result=='given'].[time,programName,audience]" --output table
+""",
     "exec": """
 type: command
 short-summary: Run a command that gets your tokens, as long as it runs, as if it had a managed identity.
@@ -170,6 +184,8 @@ examples:
     text: {program} exec --resource https://vault.azure.net -- python3 app.py
   - name: Install packages from the feeds of an organisation of Azure DevOps.
     text: {program} exec --feed contoso -- npm ci
+  - name: Run a server for an AI agent, whose tokens are for Key Vault only and are marked as an agent's.
+    text: {program} exec --agent-session SESSION --resource https://vault.azure.net -- mcp-server
   - name: Run a program in a container.
     text: {program} exec --containers -- sh -c 'docker run --env-file "$BROKERAUTH_ENV_FILE" app'
 """,

@@ -9,7 +9,7 @@ from typing import Any
 from argcomplete.completers import DirectoriesCompleter, FilesCompleter
 from knack.arguments import ArgumentsContext, enum_choice_list
 
-from azext_brokerauth import bridges, configuration
+from azext_brokerauth import agents, bridges, configuration
 from azext_brokerauth.accounts import AccountStore
 from azext_brokerauth.clouds import RESOURCE_TYPES
 from azext_brokerauth.errors import BrokerAuthError
@@ -125,6 +125,16 @@ def _load_resource(c: ArgumentsContext) -> None:
         completer=_one_of(*RESOURCE_TYPES),
         **enum_choice_list(RESOURCE_TYPES),
     )
+    _load_agent_session(c)
+
+
+def _load_agent_session(c: ArgumentsContext) -> None:
+    c.argument(
+        "agent_session",
+        help="ID of the AI agent's session that the tokens are for, which they are marked with. Default: that of"
+        f" {agents.VARIABLE}.",
+        completer=_nothing,
+    )
 
 
 def _load_exec(c: ArgumentsContext) -> None:
@@ -152,6 +162,7 @@ def _load_exec(c: ArgumentsContext) -> None:
         " podman's bridge.",
         completer=_nothing,
     )
+    _load_agent_session(c)
 
 
 def _load_login(c: ArgumentsContext) -> None:

@@ -63,6 +63,7 @@ def register_tools(add: Callable[..., None]) -> None:
     add(*("list", "list_tools"), table_transformer=output.shown(output.tool_rows))
     add("enable", "enable_tool")
     add("disable", "disable_tool")
+    add("log", "log_of_tools", table_transformer=output.shown(_log_rows))
 
 
 def _confirm_logout(arguments: dict[str, Any]) -> bool:
@@ -77,6 +78,12 @@ def _account_rows(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if not accounts:
         say("Nobody is signed in through the broker.\n")
     return output.account_rows(accounts)
+
+
+def _log_rows(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if not entries:
+        say("Nothing is written in the log.\n")
+    return output.log_rows(entries)
 
 
 def _health_rows(report: dict[str, Any]) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from typing import Any
 from knack.log import get_logger
 from knack.prompting import NoTTYException, prompt_y_n
 
-from azext_brokerauth import errors, output, settings, sign_in
+from azext_brokerauth import agents, errors, output, settings, sign_in
 from azext_brokerauth.accounts import Records
 from azext_brokerauth.errors.rendering import PLAIN, in_words
 from azext_brokerauth.files import this_user
@@ -21,6 +21,7 @@ from azext_brokerauth.models import Account, Token, TokenRequest, own, person
 from azext_brokerauth.settings import policy
 from azext_brokerauth.sign_in import SignInOptions, account_store, opened_tokens, recorded, takes_options
 from azext_brokerauth.tokens import Prompt, default_scope
+from azext_brokerauth.tool_log import Note, noted
 
 _LOGGER = get_logger(__name__)
 
@@ -142,12 +143,13 @@ class TokenOptions:
     username: str | None = None
     claims_challenge: str | None = None
     resource_type: str | None = None
+    agent_session: str | None = None
 
 
 @takes_options(TokenOptions)
 def get_access_token(options: TokenOptions) -> dict[str, Any]:
     """A token, silently."""
-    return output.access_token(_token(options))
+    return output.access_token(_token(options, "get-access-token"))
 
 
 @takes_options(TokenOptions)
@@ -193,7 +195,9 @@ def confirmed(
         ) from None
 
 
-def _token(options: TokenOptions) -> Token:
+def _token(options: TokenOptions, logged: str = "") -> Token:
+    """:param logged: the name of the command in the log of tools; empty for one that gives no token."""
+    session = agents.session(os.environ, options.agent_session)
     named = options.scopes
     ways = {"--resource": options.resource, "--resource-type": options.resource_type, "--scope": named}
     given = [option for option, value in ways.items() if value]
@@ -206,22 +210,28 @@ def _token(options: TokenOptions) -> Token:
         named = [f"{options.resource}/.default"]
     sign_in.check_scopes(named or (), "--resource" if options.resource else "--scope")
     chosen = sign_in.in_force(options.username, options.tenant)
-    account = recorded(account_store().read(), options.username, chosen.login_hint)
-    if options.tenant:
-        tenant = chosen.tenant_id
-    else:
-        tenant = account.tenant if options.username else sign_in.HOST.tenant(account)
-    target = replace(account.target, tenant=tenant)
-    if options.resource_type:
-        named = [f"{sign_in.HOST.resource(options.resource_type, target)}/.default"]
-    # A sign-in may be older than the policy.
-    again = own("login", "--username", account.username)
-    policy.check_target(chosen, target, f"of {account.username}'s sign-in", again)
-    request = TokenRequest(
-        tuple(named or [default_scope(target)]),
-        target,
-        whose=account,
-        claims=sign_in.claims_text(options.claims_challenge),
-    )
-    with opened_tokens(chosen, Records()) as tokens:
-        return tokens.get(request, Prompt.NEVER)
+    note = Note(logged, " ".join(named or ()), options.tenant or "", options.username or "", session)
+    with noted(chosen.tool_log and bool(logged), note):
+        account = recorded(account_store().read(), options.username, chosen.login_hint)
+        if options.tenant:
+            tenant = chosen.tenant_id
+        else:
+            tenant = account.tenant if options.username else sign_in.HOST.tenant(account)
+        target = replace(account.target, tenant=tenant)
+        if options.resource_type:
+            named = [f"{sign_in.HOST.resource(options.resource_type, target)}/.default"]
+        # A sign-in may be older than the policy.
+        again = own("login", "--username", account.username)
+        policy.check_target(chosen, target, f"of {account.username}'s sign-in", again)
+        asked = TokenRequest(
+            tuple(named or [default_scope(target)]),
+            target,
+            whose=account,
+            claims=sign_in.claims_text(options.claims_challenge),
+        )
+        request = agents.marked(asked, session)
+        note.about(request)
+        with opened_tokens(chosen, Records()) as tokens:
+            token = tokens.get(request, Prompt.NEVER)
+        note.given(token)
+        return token

@@ -156,6 +156,40 @@ class Directory:
             self.remove(beside)
             raise
 
+    def append(self, name: str, line: bytes, longest: int, older: str) -> None:
+        """Add a line to a file in one write, which any number of processes may do at once.
+
+        :param longest: bytes; a file that would be longer gets another name first, and a new one begins.
+        :param older: that name. What had it before is gone.
+        :raises UnfitFileError: as for :meth:`read`; or the file has several names.
+        """
+        for is_last in (False, True):
+            with self._opened(name, os.O_RDWR | os.O_CREAT | os.O_APPEND) as stream:
+                found = os.fstat(stream.fileno())
+                if found.st_nlink > 1:
+                    raise UnfitFileError(self.path / name, "it has several names (hard links)")
+                if is_last or found.st_size + len(line) <= longest or not self._put_aside(stream, name, older):
+                    if _POSIX:
+                        os.fchmod(stream.fileno(), 0o600)  # whatever the umask
+                    stream.seek(max(0, found.st_size - 1))
+                    is_cut = stream.read(1) not in (b"", b"\n")  # a disk was full
+                    os.write(stream.fileno(), b"\n" + line if is_cut else line)
+                    return
+
+    def _put_aside(self, stream: BinaryIO, name: str, older: str) -> bool:
+        """Give a file another name.
+
+        :param stream: the file, open. Only who has it locked may rename it, and only while the name is still its own.
+        :returns: whether the name is free, or another file's by now.
+        """
+        if not locked(stream, 0):
+            return False
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(self.look(name), os.fstat(stream.fileno())):
+                (source, _), (target, _) = self._at(name), self._at(older)
+                os.replace(source, target, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+        return True
+
     def remove(self, name: str) -> None:
         """Remove a file, where it is there."""
         where, at = self._at(name)

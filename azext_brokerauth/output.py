@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from azext_brokerauth.keyring.choice import Choice
     from azext_brokerauth.models import Account, Token
     from azext_brokerauth.settings import Found
+    from azext_brokerauth.tool_log import Entry
 
 
 def shown(to_rows: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -87,6 +88,27 @@ def tool_rows(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
             **({"Problem": tool["problem"] or ""} if has_problem else {}),
         }
         for tool in tools
+    ]
+
+
+def log_facts(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """The log of tools, with nothing in it that a terminal would obey: a program has the name that it likes."""
+    return [{name: value and printable(value) for name, value in entry.items()} for entry in entries]
+
+
+def log_rows(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, in a table."""
+    return [
+        {
+            "Time": entry["time"],
+            "Tool": entry["tool"],
+            "Program": entry["programName"] or entry["program"] or "",
+            "Audience": entry["audience"],
+            "Account": entry["account"] or "",
+            "AgentSession": entry["agentSession"] or "",
+            "Result": entry["result"] if entry["code"] is None else f"{entry['result']}: {entry['code']}",
+        }
+        for entry in entries
     ]
 
 

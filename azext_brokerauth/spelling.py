@@ -11,6 +11,8 @@ import re
 from azext_brokerauth.printable import is_printable
 
 _SCOPE = re.compile(r"[A-Za-z0-9_.:/-]+")
+LONGEST_SESSION = 256
+"""Characters. Hosts of agents use GUIDs, and it travels in an address."""
 GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
@@ -58,6 +60,16 @@ def user_name(raw: object) -> str:
     text = str(raw)
     if text != text.strip() or not is_printable(text):
         raise ValueError("use a user name such as ada@contoso.com")
+    return text
+
+
+def agent_session(text: str) -> str:
+    """The ID of an AI agent's session, whose form is its host's own affair.
+
+    :raises ValueError: it is empty, too long, or has what cannot be printed.
+    """
+    if not 0 < len(text) <= LONGEST_SESSION or text != text.strip() or not is_printable(text):
+        raise ValueError(f"use 1 to {LONGEST_SESSION} characters that can be printed, without blanks around them")
     return text
 
 

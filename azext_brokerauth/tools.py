@@ -9,13 +9,15 @@ from typing import Any
 
 from knack.log import get_logger
 
-from azext_brokerauth import bridges, errors, settings
+from azext_brokerauth import bridges, errors, output, settings, tool_log
 from azext_brokerauth.bridges import Bridge, Home
 from azext_brokerauth.bridges.edits import Edit, Record
 from azext_brokerauth.custom import confirmed
+from azext_brokerauth.errors.rendering import in_words
 from azext_brokerauth.models import person
 from azext_brokerauth.printable import printable
 from azext_brokerauth.settings import Settings
+from azext_brokerauth.sign_in import HOST
 
 _LOGGER = get_logger(__name__)
 
@@ -65,6 +67,33 @@ def disable_tool(name: str, directory: str | None = None) -> dict[str, Any]:
     for path in left:
         _LOGGER.warning("%s was changed by somebody else since and is left as it is: look through it.", path)
     return {"name": name, "changed": [str(path) for path in changed], "left": [str(path) for path in left]}
+
+
+def log_of_tools() -> list[dict[str, Any]]:
+    """Which program asked for which token, when, and whether it was given.
+
+    :raises SettingsError: the log cannot be read.
+    """
+    chosen = settings.load()
+    if not chosen.tool_log:
+        how = in_words(settings.change(chosen, "tool_log", "true"), HOST.words)
+        _LOGGER.warning("Nothing is written in the log now: %s is false. %s", _named(chosen), how)
+    try:
+        entries, damaged = tool_log.read()
+    except OSError as error:
+        where = error.filename if os.path.isabs(str(error.filename)) else tool_log.PLACE
+        raise errors.SettingsError(
+            f"The log of tools cannot be read, and nothing is written in it: {where}: {error.strerror}.",
+            remedies=person("Remove what is there."),
+        ) from error
+    if damaged:
+        _LOGGER.warning("Lines of the log that are damaged were left out: %d.", damaged)
+    return output.log_facts(entries)
+
+
+def _named(chosen: Settings) -> str:
+    origin = chosen.origin("tool_log")
+    return "the setting tool_log" if origin == "default" else origin
 
 
 def _bridge(name: str) -> Bridge:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Hashable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from azext_brokerauth import errors, keywords, settings
+from azext_brokerauth import agents, errors, keywords, settings
 from azext_brokerauth.accounts import AccountStore, Records
 from azext_brokerauth.azure_core import Asked, account_of, allowed_tenants, authentication_record, checked_call
 from azext_brokerauth.errors.rendering import CREDENTIAL, Host, in_words
@@ -22,6 +23,7 @@ from azext_brokerauth.redaction import redact
 from azext_brokerauth.settings import policy
 from azext_brokerauth.speaker import GuardedLogger
 from azext_brokerauth.tokens import Prompt, PromptWindow, Tokens, default_scope
+from azext_brokerauth.tool_log import Note, noted
 
 if TYPE_CHECKING:
     from azure.identity import AuthenticationRecord
@@ -42,6 +44,8 @@ class Workings:
 
     _in_use: InUse | None = None
     """What it has at work, once it was asked for a token."""
+    _agent_session = ""
+    """The AI agent's session that its tokens are for; empty for a person's."""
 
     def __init__(
         self,
@@ -106,6 +110,8 @@ class Workings:
         return in_use.get(self._open)
 
     def _open(self) -> Tokens:
+        # Once, as all of the environment: what memory answered was a person's or an agent's.
+        self._agent_session = agents.session(os.environ)
         store = AccountStore(settings.config_directory())
         return Tokens(
             settings.load(self._arguments, labels=self._labels),
@@ -128,7 +134,7 @@ class Workings:
 
     def question(self, asked: Asked) -> Hashable:
         """What :meth:`again` asks; None where the answer depends on more."""
-        if self._account is None or asked.tenant or asked.claims or asked.pop:
+        if self._account is None or asked.tenant or asked.claims or asked.pop or self._agent_session:
             return None
         return self._account.home_account_id, asked.scopes, asked.enable_cae, bool
 
@@ -146,7 +152,7 @@ class Workings:
             # First, since no additionally_allowed_tenants could widen what is enforced.
             policy.check_target(chosen, replace(target, tenant=asked.tenant), "of this request")
             target = replace(target, tenant=self._tenant(asked.tenant, target.tenant))
-        return TokenRequest(
+        request = TokenRequest(
             asked.scopes or (default_scope(target),),
             target,
             whose=self._whose(chosen, prompt),
@@ -154,6 +160,7 @@ class Workings:
             enable_cae=asked.enable_cae,
             pop=asked.pop,
         )
+        return agents.marked(request, self._agent_session)
 
     def _whose(self, chosen: settings.Settings, prompt: Prompt) -> Account | str:
         """The account in use; nobody where the policy came to enforce another one since it answered, and where a person
@@ -242,6 +249,11 @@ class Workings:
         """The token that a method of the sync credential gives."""
         return self._get(method, checked_call(scopes, options, method), self.prompt)
 
+    def noted(self, chosen: settings.Settings, asked: Asked) -> AbstractContextManager[Note]:
+        """The log's line on one request. What is given again from memory has none."""
+        note = Note(self._name, " ".join(asked.scopes), asked.tenant, agent_session=self._agent_session)
+        return noted(chosen.tool_log, note, os.getpid)
+
     def authenticate(self, scopes: Iterable[str] | None, options: Mapping[str, Any]) -> AuthenticationRecord:
         """The record that the sync credential's ``authenticate`` gives."""
         asked, prompt = checked_call(scopes, options), self.authentication_prompt()
@@ -251,7 +263,11 @@ class Workings:
         try:
             tokens = self.tokens()
             chosen = tokens.in_force()
-            token = tokens.get(self.request(chosen, asked, prompt), prompt, None, chosen, self.question(asked))
+            with self.noted(chosen, asked) as note:
+                request = self.request(chosen, asked, prompt)
+                note.about(request)
+                token = tokens.get(request, prompt, None, chosen, self.question(asked))
+                note.given(token)
             return self.finished(method, token, chosen_anew=chosen_anew)
         except Exception as error:
             raise self.translated(method, error, asked) from error

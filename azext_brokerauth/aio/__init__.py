@@ -134,13 +134,16 @@ class BrokerCredential(CredentialBase):
         try:
             tokens = workings.tokens()
             chosen = tokens.in_force()
-            request = workings.request(chosen, asked, prompt)
-            future = tokens.begin(request, prompt, None, chosen, workings.question(asked))
-            try:
-                token = future.result() if future.done() else await asyncio.wrap_future(future)
-            except BaseException:  # CancelledError, Ctrl-C
-                tokens.abandon(future)
-                raise
+            with workings.noted(chosen, asked) as note:
+                request = workings.request(chosen, asked, prompt)
+                note.about(request)
+                future = tokens.begin(request, prompt, None, chosen, workings.question(asked))
+                try:
+                    token = future.result() if future.done() else await asyncio.wrap_future(future)
+                except BaseException:  # CancelledError, Ctrl-C
+                    tokens.abandon(future)
+                    raise
+                note.given(token)
             return workings.finished(method, token, chosen_anew=chosen_anew)
         except Exception as error:
             # The first error imports azure.identity, which would hold the loop up.

@@ -20,10 +20,11 @@ def execute(arguments: list[str], options: execution.Options) -> None:
     chosen = sign_in.in_force()
     if not chosen.allow_exec:
         raise errors.BrokerOffError(f"exec is switched off: {chosen.origin('allow_exec')} is false.")
-    if options != execution.Options():
+    if options != execution.Options(agent_session=options.agent_session):
         raise errors.InvalidInputError(
             "exec -- az gets its tokens without a listener, so it has no use for --resource, --containers and --feed.",
             remedies=person("Leave them out."),
         )
+    environ = execution.environ_for(options)
     sys.stdout.flush()
-    os.execv(sys.executable, [*launcher.command_line(), *typed[1:]])  # noqa: S606
+    os.execve(sys.executable, [*launcher.command_line(), *typed[1:]], environ)  # noqa: S606

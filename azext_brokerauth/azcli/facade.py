@@ -26,6 +26,7 @@ from azext_brokerauth.terminal.countdown import for_terminal
 from azext_brokerauth.terminal.signals import ends_on_signals
 from azext_brokerauth.tokens import Prompt, Tokens, fallback
 from azext_brokerauth.tokens.renewal import MANDATORY
+from azext_brokerauth.tool_log import Note, noted
 
 _LOGGER = get_logger(__name__)
 
@@ -114,14 +115,21 @@ class BrokeredApplication:
             enable_cae=self._enable_cae,
             client_session=request_data.get(_AGENT_SESSION, ""),
         )
+        note = Note("az")
+        note.about(wanted)
         try:
             tokens = self._tokens()
-            # Before az's cache is read: what is there may be older than the policy.
-            policy.check_request(tokens.in_force(), wanted)
+            with noted(tokens.in_force().tool_log, note):
+                # Before az's cache is read: what is there may be older than the policy.
+                policy.check_request(tokens.in_force(), wanted)
+                return self._silently(tokens, wanted, account)
         except errors.BrokerAuthError as error:
             raise az_error(error) from error
+
+    def _silently(self, tokens: Tokens, wanted: TokenRequest, account: dict[str, Any]) -> dict[str, Any]:
+        scopes = list(wanted.scopes)
         cached, due = self._from_cache(scopes, account) if wanted.answered_from_cache else (None, True)
-        if not due:
+        if cached and not due:
             return cached
         try:
             with ends_on_signals():
@@ -131,7 +139,7 @@ class BrokeredApplication:
                 _LOGGER.warning("The token could not be renewed. The old one is still valid and is used: %s", error)
                 return cached
             advice = _advice(error, wanted)
-            if claims_challenge and not request_data:
+            if wanted.claims and not wanted.client_session:
                 # In the middle of a request to Azure, azure-core drops the error and shows only the challenge.
                 _LOGGER.warning(in_words(advice, AZ))
             raise az_error(error, advice) from error

@@ -34,7 +34,7 @@ def answer(call: Call, terms: Terms, get: Get) -> Reply:
     except (ValueError, RecursionError):
         return malformed("The body must be a JSON object.")
     try:
-        token = get(_wanted(asked, terms))
+        token = get(_wanted(asked))
     except BrokerAuthError as error:
         absent = isinstance(error, (NotSignedInError, InteractionRequiredError))
         code = "NotSignedInError" if absent else "GetTokenError"
@@ -43,8 +43,8 @@ def answer(call: Call, terms: Terms, get: Get) -> Reply:
     return Reply(200, {"status": "success", "token": token.value, "expiresOn": expires.strftime("%Y-%m-%dT%H:%M:%SZ")})
 
 
-def _wanted(asked: dict[str, object], terms: Terms) -> Wanted:
-    """:raises InvalidInputError, BrokerOffError: what is asked for cannot be had."""
+def _wanted(asked: dict[str, object]) -> Wanted:
+    """:raises InvalidInputError: it cannot be understood."""
     scopes, tenant = asked.get("scopes"), asked.get("tenantId") or ""
     if not (isinstance(scopes, list) and len(scopes) == 1 and isinstance(scopes[0], str)):
         raise InvalidInputError("Exactly one scope is given a token for here.")
@@ -53,5 +53,4 @@ def _wanted(asked: dict[str, object], terms: Terms) -> Wanted:
         tenant = spelling.tenant(tenant) if tenant else ""
     except ValueError as error:
         raise InvalidInputError(f"The request cannot be understood: {error}.") from None
-    terms.check(scope)
     return Wanted(scope, tenant)

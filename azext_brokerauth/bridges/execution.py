@@ -17,12 +17,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from azext_brokerauth import settings
+from azext_brokerauth import agents, settings
 from azext_brokerauth.bridges import containers, variables
 from azext_brokerauth.bridges import feeds as feed_names
 from azext_brokerauth.bridges.calls import Terms
@@ -58,12 +58,14 @@ class Options:
     :param containers: listen where containers can reach it, too.
     :param container_address: that address, which implies them; empty for the bridge's.
     :param feeds: organisations of Azure DevOps for whose feeds a token is put into the command's variables.
+    :param agent_session: the AI agent's session that the command is run in; None: what the variable says.
     """
 
     resources: Sequence[str] | None = None
     containers: bool = False
     container_address: str = ""
     feeds: Sequence[str] | None = None
+    agent_session: str | None = None
 
     @property
     def for_containers(self) -> bool:
@@ -75,6 +77,15 @@ class Options:
 def execute(arguments: list[str], options: Options) -> None:
     """The command of ``brokerauth``."""
     become(as_typed(arguments), options)
+
+
+def environ_for(told: Options) -> dict[str, str]:
+    """The variables of this process, in which an agent's session is named for the command and whatever it starts.
+
+    :raises InvalidInputError: it cannot be one.
+    """
+    session = agents.session(os.environ, told.agent_session)
+    return {**os.environ, agents.VARIABLE: session} if session else dict(os.environ)
 
 
 def as_typed(arguments: list[str]) -> list[str]:
@@ -102,9 +113,10 @@ def become(words: list[str], told: Options, host: Host = PLAIN) -> NoReturn:
     obstacle = eligibility(chosen, detect())
     if isinstance(obstacle, BrokerAuthError):
         raise obstacle
-    of_feeds = _feed_variables(told.feeds or ())
+    environ = environ_for(told)
+    of_feeds = _feed_variables(told.feeds or (), environ)
     terms = Terms(secrets.token_hex(32), chosen.client_id, tuple(told.resources or ()), host)
-    source = Source(EXEC)
+    source = Source(EXEC, environ=environ, check=terms.check)
     listeners = [_listener(LOOPBACK, terms, source)]
     ours = variables.of_listener(listeners[0].url, terms.key)
     directory = None
@@ -113,8 +125,8 @@ def become(words: list[str], told: Options, host: Host = PLAIN) -> NoReturn:
         directory = _files_for_containers(listeners[1].url, terms.key)
         ours[variables.ENV_FILE] = str(directory / containers.ENV_FILE)
         ours[variables.HELPERS] = str(directory)
-    given = variables.handed(os.environ, {**ours, **of_feeds}, LOOPBACK)
-    _tell(words[0], told, given.removed, listeners)
+    given = variables.handed(environ, {**ours, **of_feeds}, LOOPBACK)
+    _tell(words[0], told, given, listeners)
     sys.stdout.flush()
     sys.stderr.flush()
     try:
@@ -128,7 +140,7 @@ def become(words: list[str], told: Options, host: Host = PLAIN) -> NoReturn:
     _run(words, given.environ)
 
 
-def _feed_variables(organisations: Sequence[str]) -> dict[str, str]:
+def _feed_variables(organisations: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
     """The variables for the feeds of these organisations, with a token that is had before anything is started.
 
     :raises InvalidInputError: a name is none.
@@ -140,7 +152,7 @@ def _feed_variables(organisations: Sequence[str]) -> dict[str, str]:
         raise InvalidInputError(f"--feed cannot be used: {error}.") from error
     if not names:
         return {}
-    with Source(EXEC) as source:  # its broker is no child for the command to have
+    with Source(EXEC, environ=environ, asker=os.getpid) as source:  # its broker is no child for the command to have
         return feed_names.feed_variables(names, source.token(Wanted(feed_names.SCOPE)).value)
 
 
@@ -171,19 +183,21 @@ def _listener(address: str, terms: Terms, source: Source) -> Listener:
         ) from error
 
 
-def _tell(name: str, told: Options, removed: tuple[str, ...], listeners: list[Listener]) -> None:
+def _tell(name: str, told: Options, given: variables.Handed, listeners: list[Listener]) -> None:
     """What a person has to know, once."""
     what = f"for {' and '.join(told.resources)} only" if told.resources else "for any resource"
     if told.feeds:
         what += f"; a token for the feeds of {' and '.join(told.feeds)} is in its variables"
     reach = f", and so can containers, at {listeners[1].url}" if told.for_containers else ""
-    without = f" It is started without {', '.join(removed)}, which would be used instead." if removed else ""
+    marked = " They are marked as an agent's." if agents.VARIABLE in given.environ else ""
+    removed = ", ".join(given.removed)
     _LOGGER.warning(
-        "While it runs, %s can get tokens of yours, %s%s. To it they look like those of a managed identity.%s",
+        "While it runs, %s can get tokens of yours, %s%s. To it they look like those of a managed identity.%s%s",
         printable(name),
         what,
         reach,
-        without,
+        marked,
+        f" It is started without {removed}, which would be used instead." if removed else "",
     )
 
 

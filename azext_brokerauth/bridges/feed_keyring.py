@@ -6,6 +6,7 @@ Every program that uses keyring loads it, whatever for: all that gets a token is
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from typing import ClassVar
@@ -59,7 +60,7 @@ def _token(url: str, username: str) -> str | None:
         from azext_brokerauth.bridges.feed_tokens import accepted
         from azext_brokerauth.bridges.silent import Source
 
-        with Source("pip") as source:
+        with Source("pip", asker=os.getpid) as source:
             return accepted(source, url, username if "@" in username else "").value
     except Exception as error:  # noqa: BLE001  (a backend that raises keeps the tool from all others)
         if not BrokerKeyring.failed:  # one line is enough

@@ -7,6 +7,7 @@ and what may be in one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import math
@@ -15,11 +16,15 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from azext_brokerauth.bridges import azd, managed_identity
 from azext_brokerauth.bridges.calls import Call, Get, Reply, Terms, malformed, refusal
+from azext_brokerauth.bridges.peers import process_at
+from azext_brokerauth.bridges.silent import Wanted
+from azext_brokerauth.models import Token
 
 LOOPBACK = "127.0.0.1"
 MOST_OPEN = 64
@@ -177,8 +182,12 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815
 
     def _answered(self, call: Call) -> Reply:
+        def get(wanted: Wanted) -> Token:
+            asker = functools.partial(process_at, self.client_address, self.connection.getsockname())
+            return self.server.get(replace(wanted, asker=asker))
+
         try:
-            return _DOORS[call.path](call, self.server.terms, self.server.get)
+            return _DOORS[call.path](call, self.server.terms, get)
         except Exception as error:  # noqa: BLE001  (a caller that gets no answer asks again and again)
             return refusal(400, "token_unavailable", f"No token could be got: {type(error).__name__}.")
 

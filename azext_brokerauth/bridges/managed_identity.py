@@ -40,9 +40,7 @@ def answer(call: Call, terms: Terms, get: Get, now: Callable[[], float] = time.t
     try:
         _check_identity(asked, terms)
         resource = asked.get("resource", "").removesuffix("/.default")
-        scope = _scope(resource)
-        terms.check(scope)
-        token = get(Wanted(scope))
+        token = get(Wanted(_scope(resource)))
     except BrokerAuthError as error:
         return terms.refused(error)
     return Reply(

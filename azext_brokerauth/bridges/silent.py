@@ -5,13 +5,12 @@ It loads nothing that is for commands, so that what a tool starts begins at once
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from azext_brokerauth import clouds, settings
+from azext_brokerauth import agents, clouds, settings
 from azext_brokerauth.accounts import AccountStore
 from azext_brokerauth.errors import SIGN_IN, BrokerAuthError, BrokerOffError, NotSignedInError
 from azext_brokerauth.machine import detect
@@ -19,9 +18,7 @@ from azext_brokerauth.models import Account, Prompt, Token, TokenRequest, config
 from azext_brokerauth.settings import Settings, policy
 from azext_brokerauth.tokens import Tokens
 from azext_brokerauth.tokens.eligibility import eligibility
-
-AGENT_SESSION = "COPILOT_AGENT_SESSION_ID"
-"""The variable in which an AI agent's host names its session (``azure.cli.core.auth.agentic_session``)."""
+from azext_brokerauth.tool_log import Note, noted
 
 EXEC = "exec"
 """What the setting ``tools`` calls whatever ``exec`` runs; a setting of its own may forbid it, too."""
@@ -36,6 +33,7 @@ class Wanted:
     :param username: whose token; empty for the account in use.
     :param renew: the token given before was refused: have a new one.
     :param cloud: the cloud that it is for, as az names it: nobody's who signed in to another; empty for any.
+    :param asker: gives the ID of the process that asks, where it is not the source's; 0 where it is not known.
     """
 
     scope: str
@@ -43,6 +41,7 @@ class Wanted:
     username: str = ""
     renew: bool = False
     cloud: str = ""
+    asker: Callable[[], int] | None = field(default=None, compare=False)
 
 
 class Source:
@@ -51,6 +50,8 @@ class Source:
     :param tool: the bridge's name, which the setting ``tools`` may forbid.
     :keyword environ: this process's variables.
     :keyword tokens: makes what gets tokens.
+    :keyword asker: gives the ID of the process that asks; the one that started this one, unless told otherwise.
+    :keyword check: raises where a scope is not among what this source gives tokens for.
     """
 
     def __init__(
@@ -59,8 +60,12 @@ class Source:
         *,
         environ: Mapping[str, str] = os.environ,
         tokens: Callable[[Settings], Tokens] = Tokens,
+        asker: Callable[[], int] = os.getppid,
+        check: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._tool = tool
+        self._asker = asker
+        self._check = check
         self._environ = environ
         self._make = tokens
         self._tokens: Tokens | None = None
@@ -75,7 +80,17 @@ class Source:
             if self._tokens is None:
                 self._tokens = self._make(settings.load(environ=self._environ))
         chosen = self._tokens.in_force()
+        username = wanted.username or chosen.login_hint
+        note = Note(self._tool, wanted.scope, wanted.tenant, username, self._environ.get(agents.VARIABLE, ""))
+        with noted(chosen.tool_log, note, wanted.asker or self._asker):
+            token = self._token(self._tokens, chosen, wanted, note)
+            note.given(token)
+            return token
+
+    def _token(self, tokens: Tokens, chosen: Settings, wanted: Wanted, note: Note) -> Token:
         check_allowed(self._tool, chosen)
+        self._check(wanted.scope)
+        session = agents.session(self._environ)
         obstacle = eligibility(chosen, detect())
         if isinstance(obstacle, BrokerAuthError):
             raise obstacle
@@ -85,18 +100,10 @@ class Source:
         target = replace(account.target, tenant=wanted.tenant or account.tenant)
         again = own("login", "--username", account.username)
         policy.check_target(chosen, target, f"of {account.username}'s sign-in", again)
-        session = self._environ.get(AGENT_SESSION, "")
-        return self._tokens.get(
-            TokenRequest(
-                (wanted.scope,),
-                target,
-                whose=account,
-                claims=agent_claims(session),
-                client_session=session,
-                renew=wanted.renew,
-            ),
-            Prompt.NEVER,
-        )
+        asked = TokenRequest((wanted.scope,), target, whose=account, renew=wanted.renew)
+        request = agents.marked(asked, session)
+        note.about(request)
+        return tokens.get(request, Prompt.NEVER)
 
     def close(self) -> None:
         """End what was started."""
@@ -133,11 +140,3 @@ def check_allowed(tool: str, chosen: Settings) -> None:
         raise BrokerOffError(f"{tool} is switched off: {chosen.origin('allow_exec')} is false.")
     if why := chosen.why_not_tool(tool):
         raise BrokerOffError(f"{tool} gets no tokens here: {why}.")
-
-
-def agent_claims(session: str) -> str:
-    """The claims that mark a token as an agent's, as az asks for them; empty where no agent asks.
-
-    :param session: the session's name.
-    """
-    return json.dumps({"access_token": {"xms_cli_sid": {"values": [session]}}}) if session else ""

@@ -150,6 +150,9 @@ class Settings:
     tools: str = _setting(
         ALL_TOOLS, _names, "the tools that may get tokens, as tool list names them: all, none, or names and blanks"
     )
+    tool_log: bool = _setting(
+        False, _boolean, "write down which program asked for a token, for what and when, for tool log to show"
+    )
     silent_timeout: float = _setting(30.0, _seconds, "seconds that a request without a window may take")
     prompt_timeout: float = _setting(300.0, _seconds, "seconds that a person has to answer a prompt")
     origins: tuple[tuple[str, str], ...] = ()

@@ -98,7 +98,7 @@ class TokenFiles:
         :raises BrokerAuthError: there is none.
         """
         if not wanted.answered_from_cache:
-            if wanted.claims:
+            if wanted.claims and not wanted.client_session:  # an agent's say nothing of the person's token
                 self.drop(replace(wanted, claims=""))
             return ask(lambda: None)
         if wanted.renew:

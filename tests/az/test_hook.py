@@ -18,6 +18,7 @@ from testbed.scenarios import SCENARIOS
 from tests.az.conftest import Start
 from tests.az.session import CLI, OLDEST, QUICK, Cli, Terminal, machine_for
 from tests.emulated.session import read_all
+from tests.tokens import claims_of
 
 VAULT = ("--resource", "https://vault.azure.net")
 # With more than five minutes left az answers from its cache, as MSAL does.
@@ -85,15 +86,25 @@ def test_an_agents_session_is_told_to_the_broker_and_gets_no_cached_token_of_the
     person = signed_in.tell("account", "get-access-token", *VAULT)["accessToken"]
     signed_in.machine.clear_journal()
     # A session each: what the broker gave one, Microsoft's runtime gives the same one again.
-    for session, command in {
-        "first": ("account", "get-access-token", *VAULT),
-        "second": ("brokerauth", "exec", "--", "az", "account", "get-access-token", *VAULT),
+    log = {"AZURE_BROKERAUTH_TOOL_LOG": "true"}
+    option = "--agent-session"
+    az = ("az", "account", "get-access-token", *VAULT)
+    for session, (command, env) in {
+        "first": (az[1:], {"COPILOT_AGENT_SESSION_ID": "first"}),
+        "second": (("brokerauth", "exec", option, "second", "--", *az), {}),
+        "third": (("brokerauth", "get-access-token", option, "third", *VAULT), {}),
     }.items():
-        agent = signed_in.tell(*command, COPILOT_AGENT_SESSION_ID=session)["accessToken"]
-        assert agent != person
+        agent = signed_in.tell(*command, **env, **log)["accessToken"]
+        assert (agent != person, claims_of(agent)["xms_cli_sid"]) == (True, [session])
     calls = signed_in.broker_calls()
-    assert [(call["claims"], call["client_session"]) for call in calls] == [
-        (["xms_cc", "xms_cli_sid"], session) for session in ("first", "second")
+    assert [("xms_cli_sid" in call["claims"], call["client_session"]) for call in calls] == [
+        (True, session) for session in ("first", "second", "third")
+    ]
+    told = signed_in.tell("brokerauth", "tool", "log", **log)
+    assert [(entry["tool"], entry["agentSession"], entry["account"], entry["result"]) for entry in told] == [
+        ("az", "first", ADA.username, "given"),
+        ("az", "second", ADA.username, "given"),
+        ("get-access-token", "third", ADA.username, "given"),
     ]
     signed_in.machine.clear_journal()
     assert signed_in.tell("brokerauth", "exec", "--", "az", "group", "list", **AGENT)
@@ -104,6 +115,8 @@ def test_an_agents_session_is_told_to_the_broker_and_gets_no_cached_token_of_the
 
 @pytest.mark.any_runtime
 def test_an_agents_session_that_the_broker_refuses_opens_no_browser(signed_in: Terminal) -> None:
+    said = signed_in.refuse("brokerauth", "get-access-token", "--agent-session", "a\nb")
+    assert "--agent-session cannot name an agent's session" in said
     signed_in.machine.set_scenario("interaction-required")
     said = signed_in.refuse("account", "get-access-token", *VAULT, **AGENT)
     assert "Run: az brokerauth login" in said

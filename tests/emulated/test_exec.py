@@ -405,6 +405,7 @@ def test_a_broker_that_does_not_answer_is_a_refusal_and_no_wait_without_end(ther
 
 
 @pytest.mark.any_runtime
+@pytest.mark.full  # test_agents.py has the listener's other door
 def test_an_agents_tokens_are_marked_and_nobody_elses(there: Session) -> None:
     def session_of(**env: str) -> object:
         answer = json.loads(execute(there, "--", "sh", "-c", AZD, env=env).stdout)

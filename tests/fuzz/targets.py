@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from urllib3.util import parse_url
 
-from azext_brokerauth import errors, output, settings
+from azext_brokerauth import errors, output, settings, tool_log
 from azext_brokerauth.accounts import AccountStore, Records
 from azext_brokerauth.bridges import Home, acr, cargo, cargo_config, docker, feeds, kubectl
 from azext_brokerauth.broker import messages
@@ -31,6 +31,7 @@ from azext_brokerauth.health.probe import Ran
 from azext_brokerauth.keyring import secret_service
 from azext_brokerauth.models import Account, Token
 from azext_brokerauth.models import Target as Where
+from azext_brokerauth.printable import is_printable
 from azext_brokerauth.settings import Settings, policy
 from azext_brokerauth.spelling import GUID
 from tests.unit.health.machine import POWERSHELL, SYSTEM32, FakeProbe, healthy_machine
@@ -301,6 +302,17 @@ def az_token_cache(content: bytes) -> None:
     if isinstance(found, UnreadableCacheError):
         assert "az's token cache" in str(found)
         assert len(str(found)) < 300
+
+
+@_target(*_JSON, b"\n", b'"result": "given"', b'"code": null', b'"time"', b'"\\u001b[2J"', b'"\\udcff"')
+def tool_log_file(content: bytes) -> None:
+    """The log of tools: lines that a terminal can be shown, and the number of all others."""
+    entries, damaged = tool_log.parsed(content)
+    assert len(entries) + damaged == len([line for line in content.split(b"\n") if line])
+    facts = output.log_facts(entries)
+    assert json.loads(json.dumps(facts)) == facts
+    assert all(is_printable(value) for fact in facts for value in fact.values() if value)
+    assert len(output.log_rows(facts)) == len(entries)
 
 
 # ---- the machine, as check-health sees it

@@ -49,14 +49,14 @@ def test_the_commands_have_their_names():
     assert set(commands._ONLY_IN_AZ) == {"exec"}
     of_tools = []
     commands.register_tools(lambda name, function, **options: of_tools.append(name))
-    assert of_tools == ["list", "enable", "disable"]
+    assert of_tools == ["list", "enable", "disable", "log"]
 
 
 def test_the_settings_have_their_names():
     assert list(settings.SETTINGS) == [
         *("client_id", "tenant_id", "authority", "login_hint", "enable_broker_on_wsl", "enable_broker_on_linux"),
         *("enable_broker_on_windows", "enable_broker_on_mac", "require_broker", "fallback", "keyring", "extend_az"),
-        *("seed_az_cache", "token_cache", "allow_exec", "tools", "silent_timeout", "prompt_timeout"),
+        *("seed_az_cache", "token_cache", "allow_exec", "tools", "tool_log", "silent_timeout", "prompt_timeout"),
     ]
     assert (settings.SECTION, settings.ENVIRONMENT_PREFIX) == ("brokerauth", "AZURE_BROKERAUTH_")
     assert str(settings.POLICY_FILE) == "/etc/brokerauth/config"

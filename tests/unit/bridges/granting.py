@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from azext_brokerauth.bridges.calls import Call, Terms
@@ -25,12 +25,15 @@ class Giver:
     """Gives a token for whatever is wanted, or raises.
 
     :param error: what to raise.
+    :param check: raises for what is not given, as the source of ``exec`` does.
     """
 
     error: Exception | None = None
+    check: Callable[[str], None] = lambda _: None
     wanted: list[Wanted] = field(default_factory=list)
 
     def __call__(self, wanted: Wanted) -> Token:
+        self.check(wanted.scope)
         self.wanted.append(wanted)
         if self.error:
             raise self.error

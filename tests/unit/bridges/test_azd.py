@@ -96,7 +96,7 @@ def test_nobody_gets_a_token_without_the_key(key: str) -> None:
     ],
 )
 def test_only_the_resources_that_were_named_are_given(scope: str, is_given: bool) -> None:
-    giver = Giver()
     terms = replace(TERMS, resources=("https://management.azure.com",))
+    giver = Giver(check=terms.check)
     reply = asked({"scopes": [scope]}, giver, terms=terms)
     assert (reply.body["status"], bool(giver.wanted)) == (("success", True) if is_given else ("error", False))

@@ -89,7 +89,7 @@ def test_a_failure_is_waited_for_once_and_is_no_other_feeds(monkeypatch: pytest.
     tried: list[str] = []
 
     class Hanging:
-        def __init__(self, tool: str) -> None:
+        def __init__(self, tool: str, **_: object) -> None:
             tried.append(tool)
             raise TimeoutError
 

@@ -137,8 +137,9 @@ def test_who_must_sign_in_is_told_apart_from_who_may_not() -> None:
     ],
 )
 def test_only_the_resources_that_were_named_are_given(named: str, is_given: bool) -> None:
-    giver = Giver()
-    reply = answer(get(), replace(TERMS, resources=("https://other", named)), giver)
+    terms = replace(TERMS, resources=("https://other", named))
+    giver = Giver(check=terms.check)
+    reply = answer(get(), terms, giver)
     assert (reply.status, bool(giver.wanted)) == ((200, True) if is_given else (403, False))
     if not is_given:
         assert f"--resource https://other {named}" in str(reply.body["message"])
@@ -146,5 +147,6 @@ def test_only_the_resources_that_were_named_are_given(named: str, is_given: bool
 
 @pytest.mark.parametrize("resource", [f"{VAULT}/user", f"{VAULT}/.default/x", f"{VAULT}/..", "https://other//x"])
 def test_a_resource_below_one_that_was_named_is_another(resource: str) -> None:
-    reply = answer(get(f"?api-version=2019-08-01&resource={resource}"), replace(TERMS, resources=(VAULT,)), Giver())
+    terms = replace(TERMS, resources=(VAULT,))
+    reply = answer(get(f"?api-version=2019-08-01&resource={resource}"), terms, Giver(check=terms.check))
     assert reply.status == 403

@@ -43,6 +43,7 @@ def test_the_defaults_turn_the_broker_on_under_wsl_only_and_nothing_else_on(envi
         "token_cache": "encrypted",
         "allow_exec": True,
         "tools": "all",
+        "tool_log": False,
         "silent_timeout": 30.0,
         "prompt_timeout": 300.0,
     }

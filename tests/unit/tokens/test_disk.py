@@ -311,7 +311,13 @@ def test_a_token_that_the_policy_does_not_allow_is_not_given(tmp_path: Path, ker
 
 
 @pytest.mark.parametrize(
-    "special", [{"claims": '{"a": 1}'}, {"pop": ("GET", "https://x", "n")}, {"client_session": "s"}]
+    "special",
+    [
+        {"claims": '{"a": 1}'},
+        {"pop": ("GET", "https://x", "n")},
+        {"client_session": "s"},
+        {"client_session": "s", "claims": '{"a": 1}'},
+    ],
 )
 def test_what_is_for_one_request_alone_is_neither_read_nor_kept(
     tmp_path: Path, kernel: Kernel, special: dict[str, object]
@@ -320,9 +326,10 @@ def test_what_is_for_one_request_alone_is_neither_read_nor_kept(
     wanted: TokenRequest = replace(WANTED, **special)  # type: ignore[arg-type]
     assert process(tmp_path, kernel).fetch(wanted, lambda _: token("token 2"), lambda _: True, 30).value == "token 2"
     kept = process(tmp_path, kernel).get(WANTED)
-    # Whoever sends a challenge refused the token that was kept.
-    assert kept == (None if "claims" in special else token())
-    assert len(files_in(tmp_path)) == (0 if "claims" in special else 1)
+    # Whoever sends a challenge refused the token that was kept; an agent was never given it.
+    refused = "claims" in special and "client_session" not in special
+    assert kept == (None if refused else token())
+    assert len(files_in(tmp_path)) == (0 if refused else 1)
 
 
 def test_who_did_not_name_anybody_and_who_names_the_one_who_answered_share_it(tmp_path: Path, kernel: Kernel) -> None:
