@@ -12,6 +12,8 @@ RUNTIME ?= double
 AZ_VERSION ?= 2.91.0
 AZ_OLDEST := 2.87.0
 AZDEV_VERSION := 0.2.13
+# The time that the files in a wheel have: none of their own, so that the same sources make the same wheel, to the byte.
+SOURCE_DATE_EPOCH ?= 1577836800
 ROUNDS ?= 20
 ONLY ?=
 PYTEST_ARGS ?=
@@ -22,11 +24,11 @@ PYTEST = $(BIN)/python -m pytest -q -n 4 --dist loadscope
 
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell find azext_brokerauth -name '*.py' -o -name '*.json') setup.py README.md HISTORY.rst
+BESIDES := setup.py pyproject.toml README.md HISTORY.rst LICENSE
+SOURCES := $(shell find azext_brokerauth -type f -not -path '*/__pycache__/*') $(BESIDES)
 WHEEL := dist/brokerauth.whl
 
 .PHONY: setup demo system system-for-tests test test-full bench lint lint-az unit emulated az az-oldest wheel clean
-
 setup: $(BIN)/.demo
 
 $(BIN)/python:
@@ -78,18 +80,18 @@ az-oldest: .az/oldest/.$(AZ_OLDEST)
 # az looks an extension up by its folder's name, and pip names it after the wheel: one install, replaced as a whole.
 define install_az
 	test -x $(1)/venv/bin/python || $(PYTHON) -m venv $(1)/venv
-	$(1)/venv/bin/python -m pip install --quiet --disable-pip-version-check azure-cli==$(2)
+	$(1)/venv/bin/python -m pip install --quiet --disable-pip-version-check azure-cli$(2)
 	install -m 755 testbed/az-launcher $(1)/az
 	rm -rf $(1)/cliextensions/brokerauth
 	$(1)/az extension add --yes --only-show-errors --source $$(ls -t dist/brokerauth-*.whl | head -1)
-	touch $@
+	touch $(3)
 endef
 
 .az/.$(AZ_VERSION): $(WHEEL) testbed/az-launcher
-	$(call install_az,.az,$(AZ_VERSION))
+	$(call install_az,.az,==$(AZ_VERSION),$@)
 
 .az/oldest/.$(AZ_OLDEST): $(WHEEL) testbed/az-launcher
-	$(call install_az,.az/oldest,$(AZ_OLDEST))
+	$(call install_az,.az/oldest,==$(AZ_OLDEST),$@)
 
 # azdev takes az from .az, and brings what it checks with.
 .az/azdev/.$(AZDEV_VERSION):
@@ -118,9 +120,14 @@ bench: system az .bench/.peers .bench/.ours
 
 wheel: $(WHEEL)
 
+# Built from a copy, so that neither what lies beside the sources nor their modes get in.
 $(WHEEL): $(SOURCES) | $(BIN)/python
 	rm -rf build dist
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	mkdir -p build/source
+	tar --create --mode=u=rwX,go=rX --exclude=__pycache__ azext_brokerauth $(BESIDES) \
+		| tar --extract --preserve-permissions --directory build/source
+	umask 022 && SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/python -m pip wheel --quiet --disable-pip-version-check \
+		--no-deps --wheel-dir dist ./build/source
 	ln -sf $$(basename $$(ls dist/brokerauth-*.whl)) $@
 
 clean:
