@@ -168,17 +168,19 @@ $(WHEEL): $(SOURCES) | $(BIN)/python
 		--no-deps --wheel-dir dist ./build/source
 	ln -sf $$(basename $$(ls dist/brokerauth-*.whl)) $@
 
-# From an environment that holds what a user gets, and nothing else.
+# From an environment that holds what a user gets, and nothing else. pip's note where the wheel was is this machine's matter.
 sbom: $(WHEEL)
 	rm -rf .tools/cyclonedx .tools/installed
 	$(PYTHON) -m venv .tools/cyclonedx
-	.tools/cyclonedx/bin/python -m pip install --quiet --disable-pip-version-check \
-		cyclonedx-bom==$(CYCLONEDX_VERSION)
+	.tools/cyclonedx/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==$(CYCLONEDX_VERSION)
 	$(PYTHON) -m venv --without-pip .tools/installed
 	$(BIN)/python -m pip --python .tools/installed/bin/python install --quiet --disable-pip-version-check \
 		"$$(realpath $(WHEEL))[cli,sdk]"
-	.tools/cyclonedx/bin/cyclonedx-py environment --output-reproducible --PEP-639 \
-		--output-file "$$(realpath $(WHEEL) | sed 's/-py3-none-any.whl$$//').cdx.json" .tools/installed/bin/python
+	rm .tools/installed/lib/python*/site-packages/brokerauth-*.dist-info/direct_url.json
+	.tools/installed/bin/python -I .ci/sbom-subject > .tools/installed/pyproject.toml
+	.tools/cyclonedx/bin/cyclonedx-py environment --output-reproducible --mc-type library \
+		--pyproject .tools/installed/pyproject.toml .tools/installed/bin/python \
+		--output-file "$$(realpath $(WHEEL) | sed 's/-py3-none-any.whl$$//').cdx.json"
 
 audit: $(BIN)/.tests
 	$(PYTHON) -m venv .tools/pip-audit
