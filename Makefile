@@ -136,7 +136,7 @@ NEWEST := msal azure-core azure-identity pymsalruntime knack packaging portalock
 # What it tests is what we assume of others: their shape, and that a token still arrives through them.
 upstream: system .upstream/az .upstream/venv
 	.upstream/az/az version --output json
-	.upstream/venv/bin/python -m pip --disable-pip-version-check freeze | grep -E '^(knack|msal|azure-|pymsalruntime)'
+	.upstream/venv/bin/python -m pip --disable-pip-version-check freeze | grep -E "^($$(echo $(NEWEST) | tr ' ' '|'))="
 	AZ_UNDER_TEST=.upstream/az .upstream/venv/bin/python -m pytest -q -n 2 --dist loadscope \
 		tests/upstream tests/contract tests/testbed/test_double.py tests/az/test_facade.py tests/az/test_signin.py $(PYTEST_ARGS)
 

@@ -61,9 +61,9 @@ def test_what_the_wheel_tells_of_itself(held: dict[str, bytes]) -> None:
 
 def built(directory: Path, python: str, umask: str, **environ: str) -> Path:
     """The wheel that `make wheel` makes there."""
-    # Outside of any environment, which would be one of another place.
     make = f'umask {umask} && exec make wheel PYTHON="{python}"'
-    env = INHERITED.variables | environ
+    # Not what this run's own make was told.
+    env = {name: value for name, value in INHERITED.variables.items() if not name.startswith("MAKE")} | environ
     done = subprocess.run(["/bin/sh", "-c", make], cwd=directory, env=env, text=True, capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return (directory / "dist/brokerauth.whl").resolve()
