@@ -16,7 +16,7 @@ RUNTIME = (
     " or (sys_platform == 'win32' and platform_machine != 'ARM64')"
     " or (sys_platform == 'darwin' and platform_machine == 'arm64'))"
 )
-CORE = ["msal>=1.36,<2", "portalocker>=2.7,<4"]
+CORE = ["msal>=1.36,<2", "portalocker>=2.7,<5"]
 
 setup(
     name="brokerauth",

@@ -13,6 +13,7 @@ from typing import Any
 from testbed.machine import Machine
 from testbed.machine.interpreters import site_packages_of
 from testbed.scenarios import Scenario
+from tests.inheritance import INHERITED
 from tests.shell import Shell
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -39,7 +40,7 @@ class Cli:
         return self.folder / "cliextensions/brokerauth"
 
 
-CLI = Cli(REPOSITORY / ".az")
+CLI = Cli(REPOSITORY / INHERITED.variables.get("AZ_UNDER_TEST", ".az"))
 OLDEST = Cli(REPOSITORY / ".az/oldest")
 
 
