@@ -202,6 +202,16 @@ def test_a_tool_that_cannot_be_set_up_any_more_is_listed_by_what_is_left(
     assert state("az")[1] == "no"
 
 
+def test_where_pip_is_not_set_up_there_is_nothing_to_take_back(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = home / "bin/keyring"
+    theirs.parent.mkdir()
+    theirs.write_text("#!/nowhere/bin/python\n")
+    theirs.chmod(0o755)
+    monkeypatch.setenv("PATH", str(theirs.parent))
+    assert state("pip")[1] == "no"
+    assert tools.disable_tool("pip") == {"name": "pip", "changed": [], "left": []}
+
+
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, str], str, str]] = {
     "nobody to ask": ({"name": "git"}, {}, "there is no terminal to ask at", "Add --yes"),
     "misspelt": ({"name": "gti", "yes": True}, {}, "There is no tool 'gti' here", "Did you mean git?"),
