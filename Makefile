@@ -51,6 +51,11 @@ $(BIN)/.tests: setup.py requirements-test.txt | $(BIN)/python
 	$(BIN)/python -m compileall -q azext_brokerauth testbed
 	touch $@ $(BIN)/.demo
 
+# What only the largest matrices need: real clients of others, in part large ones.
+$(BIN)/.full: $(BIN)/.tests requirements-test-full.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test-full.txt
+	touch $@
+
 # Microsoft's runtime loads only with these system libraries, and needs a session bus with a keyring.
 system:
 	sh testbed/install-system-packages
@@ -58,8 +63,10 @@ system:
 # What tests need besides: a browser, the programs that check deploy/, the shells that complete, and what asks us for
 # tokens. Of that, what is there in another version too, or would start a service, is unpacked beside the system.
 system-for-tests: system
-	sh testbed/install-system-packages chromium-driver cloud-init curl debootstrap git jq openssl zsh fish skopeo
-	sh testbed/unpack-packages .tools kubernetes-client docker-registry
+	sh testbed/install-system-packages chromium-driver cloud-init curl debootstrap git jq openssl zsh fish skopeo \
+		postgresql-client unixodbc
+	sh testbed/unpack-packages .tools kubernetes-client docker-registry \
+		postgresql-$$(psql --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 
 ifeq ($(RUNTIME),real)
 demo: system
@@ -93,7 +100,7 @@ unit: $(BIN)/.tests
 test: lint system-for-tests az az-oldest
 	$(PYTEST) tests $(PYTEST_ARGS)
 
-test-full: lint lint-az system-for-tests az az-oldest
+test-full: lint lint-az system-for-tests az az-oldest $(BIN)/.full
 	$(PYTEST) tests --full $(PYTEST_ARGS)
 
 az: .az/.$(AZ_VERSION)

@@ -172,14 +172,14 @@ examples:
 type: command
 short-summary: Run a command that gets your tokens, as long as it runs, as if it had a managed identity.
 long-summary: >
-    Managed identity is a way to get tokens that the Azure SDKs of all languages know, and Terraform. Azure Developer
+    Managed identity is a way to get tokens that the Azure SDKs of all languages know. Azure Developer
     CLI has one of its own, which is served as well. Variables name a listener on this machine and its key to the
     command and to whatever it starts. What would be used instead is removed from its variables, and you are told.
     The terminal, signals and the exit code are the command's own. 127 says that there is no such command, 126 that it
     cannot be run. In az, exec -- az ... runs that az command through the broker itself, without a listener.
 examples:
-  - name: Run Terraform, whose providers use a managed identity with use_msi.
-    text: {program} exec -- terraform plan
+  - name: Run a program that finds a managed identity, such as one that uses DefaultAzureCredential.
+    text: {program} exec -- node server.js
   - name: Run a program that uses DefaultAzureCredential, and let it get tokens for Key Vault only.
     text: {program} exec --resource https://vault.azure.net -- python3 app.py
   - name: Install packages from the feeds of an organisation of Azure DevOps.

@@ -136,12 +136,23 @@ def _facts(bridge: Bridge, chosen: Settings, home: Home) -> dict[str, Any]:
 def _state(bridge: Bridge, home: Home) -> tuple[str, str | None]:
     """Whether it is set up (yes, partly, no), and why it cannot be."""
     try:
-        made = [edit.is_made() for edit in bridge.edits(home)]
+        edits = bridge.edits(home)
     except errors.BrokerAuthError as error:
-        recorded = Record(settings.config_directory(), bridge.name).paths()
-        return "yes" if recorded else "no", str(error)
+        return _still(bridge, home), str(error)
     # Where nothing has to be changed, there is nothing missing.
-    return ("yes" if all(made) else "partly" if any(made) else "no"), None
+    if all(edit.is_made() for edit in edits):
+        return "yes", None
+    return ("partly" if any(edit.is_made() or edit.is_begun() for edit in edits) else "no"), None
+
+
+def _still(bridge: Bridge, home: Home) -> str:
+    """How much is left of what was set up before it could not be any more."""
+    record = Record(settings.config_directory(), bridge.name)
+    try:
+        standing = record.standing(bridge.leftovers(home, record.paths()))
+    except errors.BrokerAuthError:
+        standing = record.standing([])
+    return "no" if not any(standing) else "yes" if all(standing) else "partly"
 
 
 def _is_installed(bridge: Bridge) -> bool:

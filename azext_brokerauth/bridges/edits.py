@@ -51,6 +51,13 @@ class Edit:
             return content is not None and content != b"" and self.add(content) == content
         return False
 
+    def is_begun(self) -> bool:
+        """Is any of it there, such as one entry of several? Of a file that cannot be read, nothing is."""
+        with contextlib.suppress(OSError, ValueError):
+            content = self.look()
+            return content is not None and self.remove(content) != content
+        return False
+
 
 class Record:
     """What was there before one tool was enabled, until it is disabled.
@@ -77,7 +84,7 @@ class Record:
             with _named(edit.path):
                 before = _read(edit.path)
                 after = edit.add(before or b"")
-            kept[str(edit.path)] = _noted(edit, kept.get(str(edit.path)), before, after)
+            kept[str(edit.path)] = self._noted(edit, kept.get(str(edit.path)), before, after)
             steps.append(_Step(edit.path, before, after, edit.mode))
         if steps:
             self._write(kept)
@@ -115,19 +122,62 @@ class Record:
             if after != before:
                 steps.append(_Step(path, before, after))
         _carry_out(steps)
+        self._write(kept)
         for directory in sorted(made, key=len, reverse=True):
             with contextlib.suppress(OSError):
                 Path(directory).rmdir()  # as long as nobody has put anything in
-        self._write(kept)
         return [step.path for step in steps]
 
     def paths(self) -> list[Path]:
         """The files that were changed, and not taken back."""
         return [Path(path) for path in self._read()]
 
-    def _read(self) -> dict[str, Any]:
+    def standing(self, edits: list[Edit]) -> list[bool]:
+        """Of each file that was changed: is anything of ours still in it?
+
+        :param edits: what takes it back, and so tells ours from what somebody else has written since.
+        """
+        found = []
+        for path, noted in self._read().items():
+            content = None
+            with contextlib.suppress(OSError):
+                content = _read(Path(path))
+            as_written = content is not None and _digest(content) == noted["written"]
+            found.append(as_written or any(edit.is_begun() for edit in edits if edit.path == Path(path)))
+        return found
+
+    def _noted(self, edit: Edit, earlier: dict[str, Any] | None, before: bytes | None, after: bytes) -> dict[str, Any]:
+        """What is kept of a change.
+
+        :param earlier: what was kept of an earlier one of the same file, which counts while nobody else has changed it.
+        """
+        if earlier and before is not None and _digest(before) == earlier["written"]:
+            return {**earlier, "written": _digest(after)}
+        original = None if before is None else edit.remove(before)  # one of ours may be there, and recorded nowhere
+        kept = None if original is None else base64.b64encode(original).decode()
+        made = earlier["made"] if earlier else self._directories(edit.path)
+        return {"before": kept, "made": made, "written": _digest(after)}
+
+    def _directories(self, path: Path) -> list[str]:
+        """Those that are there for our sake alone, above a file or above this record, also if it was another tool that
+        they were made for: they go with the last tool that needs them."""
+        others = {made for name in self._names() for noted in self._read(name).values() for made in noted["made"]}
+        above = dict.fromkeys([*path.parents, self._above.parent, *self._above.parent.parents])
+        return [str(directory) for directory in above if not directory.exists() or str(directory) in others]
+
+    def _names(self) -> list[str]:
+        """The records of all tools."""
+        with contextlib.suppress(OSError), self._open() as directory:
+            return directory.names()
+        return []
+
+    def _read(self, name: str | None = None) -> dict[str, Any]:
+        """One tool's record.
+
+        :param name: its file; None: this tool's.
+        """
         with contextlib.suppress(OSError, ValueError), self._open() as directory:
-            found = json.loads(directory.read(self._name))
+            found = json.loads(directory.read(name or self._name))
             return found if isinstance(found, dict) else {}
         return {}
 
@@ -178,19 +228,6 @@ def _carry_out(steps: list[_Step]) -> None:
                 with contextlib.suppress(OSError):
                     _put(other.path, other.before, other.mode)
             raise _unfit(step.path, error) from error
-
-
-def _noted(edit: Edit, earlier: dict[str, Any] | None, before: bytes | None, after: bytes) -> dict[str, Any]:
-    """What is kept of a change.
-
-    :param earlier: what was kept of an earlier one of the same file, which counts while nobody else has changed it.
-    """
-    made = earlier["made"] if earlier else [str(above) for above in edit.path.parents if not above.exists()]
-    if earlier and before is not None and _digest(before) == earlier["written"]:
-        return {**earlier, "written": _digest(after)}
-    original = None if before is None else edit.remove(before)  # one of ours may be there, and recorded nowhere
-    kept = None if original is None else base64.b64encode(original).decode()
-    return {"before": kept, "made": made, "written": _digest(after)}
 
 
 def _target(path: Path) -> Path:

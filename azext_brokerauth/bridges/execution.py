@@ -104,7 +104,7 @@ def become(words: list[str], told: Options, host: Host = PLAIN) -> NoReturn:
     """
     if not words:
         raise InvalidInputError(
-            "The command to run is missing.", remedies=own(EXEC, "--", "terraform", "plan", text="After two dashes,")
+            "The command to run is missing.", remedies=own(EXEC, "--", "node", "server.js", text="After two dashes,")
         )
     if not hasattr(os, "fork"):
         raise BrokerOffError("exec is for Linux: here is no way to become another program.")

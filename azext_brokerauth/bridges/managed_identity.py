@@ -1,4 +1,4 @@
-"""Managed identity as App Service has it, for the SDKs and for Terraform.
+"""Managed identity as App Service has it, for the SDKs of all languages.
 
 https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
 """

@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from azext_brokerauth.bridges import Bridge, Home
@@ -42,6 +43,10 @@ class Pip(Bridge):
             remedies=run("pipx", "inject", "keyring", "brokerauth[cli]", text="If pipx installed it,")
             + run("uv", "tool", "install", "keyring", "--with", "brokerauth[cli]", text="If uv did,"),
         )
+
+    def leftovers(self, home: Home, recorded: Sequence[Path]) -> list[Edit]:
+        """None, with or without keyring."""
+        return []
 
     def notes(self, home: Home) -> list[str]:
         """What uv wants besides."""

@@ -22,7 +22,7 @@ _IN_THE_WAY = (
     # https://registry.terraform.io/providers/hashicorp/azurerm/latest/docs#argument-reference
     *("ARM_CLIENT_ID", "ARM_CLIENT_ID_FILE_PATH", "ARM_CLIENT_SECRET", "ARM_CLIENT_SECRET_FILE_PATH"),
     *("ARM_CLIENT_CERTIFICATE", "ARM_CLIENT_CERTIFICATE_PATH", "ARM_CLIENT_CERTIFICATE_PASSWORD"),
-    *("ARM_OIDC_TOKEN", "ARM_OIDC_TOKEN_FILE_PATH", "ARM_USE_OIDC", "ARM_MSI_ENDPOINT"),
+    *("ARM_OIDC_TOKEN", "ARM_OIDC_TOKEN_FILE_PATH", "ARM_USE_OIDC"),
 )
 _PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 _NO_PROXIES = ("no_proxy", "NO_PROXY")
@@ -51,6 +51,9 @@ def of_listener(url: str, key: str) -> dict[str, str]:
         "IDENTITY_HEADER": key,
         "MSI_ENDPOINT": identity,
         "MSI_SECRET": key,
+        # Terraform's, which shows no key so far: it is told so at once, and does not look for a virtual machine's.
+        "ARM_MSI_ENDPOINT": identity,
+        "ARM_MSI_API_VERSION": managed_identity.VERSION,
         "AZD_AUTH_ENDPOINT": url + azd.BASE,
         "AZD_AUTH_KEY": key,
         _CREDENTIALS: _ONLY_OURS,

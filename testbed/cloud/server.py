@@ -12,7 +12,19 @@ from socketserver import ThreadingTCPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from testbed.cloud import arm, devops, discovery, entra, feeds, kubernetes, registry, vault
+from testbed.cloud import (
+    arm,
+    databases,
+    devops,
+    discovery,
+    entra,
+    feeds,
+    kubernetes,
+    openai,
+    registry,
+    storage,
+    vault,
+)
 from testbed.cloud.certificates import Authority
 from testbed.cloud.issuer import Issuer
 from testbed.cloud.web import Reply, Request, json_reply
@@ -27,6 +39,9 @@ HOSTS: tuple[str, ...] = (
     *feeds.HOSTS,
     *kubernetes.HOSTS,
     *registry.HOSTS,
+    *storage.HOSTS,
+    *openai.HOSTS,
+    *databases.HOSTS,
 )
 """Every name that must resolve to the stand-ins' address inside the emulated machine."""
 _PATIENCE = 60
@@ -43,10 +58,12 @@ def start(
     directory: Path,
     address: str = "127.0.0.1",
     port: int = 443,
+    database_ports: Mapping[str, int] = databases.PORTS,
 ) -> Path:
     """Serve HOSTS until this process ends.
 
     :param directory: gets the CA's certificate and the server's key; made when it does not exist.
+    :param database_ports: those of the stand-ins that do not speak HTTP, by their names.
     :return: the CA's certificate, PEM.
     :raises OSError: the address cannot be bound.
     """
@@ -63,14 +80,20 @@ def start(
         **dict.fromkeys(feeds.HOSTS, feeds.Feeds(issuer, journal).answer),
         **dict.fromkeys(kubernetes.HOSTS, kubernetes.Cluster(issuer, journal).answer),
         **dict.fromkeys(registry.HOSTS, registry.Registry(issuer, journal).answer),
+        **dict.fromkeys(storage.HOSTS, storage.Storage(issuer, journal).answer),
+        **dict.fromkeys(openai.HOSTS, openai.OpenAI(issuer, journal).answer),
         **dict.fromkeys(devops.HOSTS, devops.DevOps(issuer, journal, directory / "repositories").answer),
     }
 
     def identity() -> ssl.SSLContext:
         return expired if scenario().cloud == "expired-certificate" else valid
 
-    server = _server((address, port), _handler(services, journal), identity, journal)
-    threading.Thread(target=server.serve_forever, name="cloud", daemon=True).start()
+    servers = {
+        "cloud": _server((address, port), _handler(services, journal), identity, journal),
+        **databases.bound(issuer, journal, valid, address, database_ports),
+    }
+    for name, server in servers.items():
+        threading.Thread(target=server.serve_forever, name=name, daemon=True).start()
     return trusted
 
 

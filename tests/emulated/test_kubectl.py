@@ -28,6 +28,13 @@ _UNPACKED = Path(__file__).parents[2] / ".tools/usr/bin/kubectl"
 """Debian's, which `make system-for-tests` unpacks."""
 
 
+PYTHON_CLIENT = """
+from kubernetes import client, config
+config.load_kube_config()
+print([pod.metadata.name for pod in client.CoreV1Api().list_namespaced_pod("default").items])
+"""
+
+
 def _kubectls() -> Iterator[tuple[str, str]]:
     """Each kubectl of this machine with each API version that it knows: v1 came with 1.22."""
     for found in dict.fromkeys([str(_UNPACKED) if _UNPACKED.exists() else None, shutil.which("kubectl")]):
@@ -113,6 +120,17 @@ def test_each_kubectl_is_served_in_the_version_that_it_asks_for(there: Session, 
     assert {(entry["status"], entry["username"], entry["tid"]) for entry in facts} == {
         (200, ADA.username, CONTOSO.tenant_id)
     }
+
+
+@pytest.mark.full
+@pytest.mark.any_runtime
+@pytest.mark.parametrize("version", ["v1beta1", "v1"])
+def test_kubernetes_own_client_for_python_is_served_in_both_versions(there: Session, version: str) -> None:
+    """No package registry has a kubectl that knows v1: where the machine has none, this is who asks for it."""
+    converted(there, version)
+    done = there.python(PYTHON_CLIENT, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "['greeter']\n"), done.stderr
+    assert {(status, bool(uti)) for status, uti in answers(there)} == {(200, True)}
 
 
 @pytest.mark.any_runtime

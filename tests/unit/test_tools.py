@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from azext_brokerauth import bridges, output, tools
+from azext_brokerauth.bridges import az
 from azext_brokerauth.errors import BrokerAuthError
 from azext_brokerauth.errors.rendering import PLAIN, in_words
 
@@ -67,8 +68,9 @@ def test_the_list_tells_what_is_so(home: Path, monkeypatch: pytest.MonkeyPatch) 
     assert state("git") == (True, "yes", True)
     monkeypatch.setenv("AZURE_BROKERAUTH_TOOLS", "az")
     assert state("git") == (True, "yes", False)
-    (home / ".gitconfig").write_text((home / ".gitconfig").read_text().replace("-brokerauth", "-other", 1))
-    assert state("git")[1] == "no"
+    for left in ("partly", "no"):  # of its two entries somebody exchanges one, then the other
+        (home / ".gitconfig").write_text((home / ".gitconfig").read_text().replace("-brokerauth", "-other", 1))
+        assert state("git")[1] == left
     monkeypatch.setenv("PATH", "/nowhere")
     assert state("git")[0] is False
 
@@ -92,6 +94,122 @@ def test_where_it_was_set_up_is_remembered(home: Path, monkeypatch: pytest.Monke
     monkeypatch.delenv("GIT_CONFIG_GLOBAL")
     assert tools.disable_tool("git")["changed"] == [str(elsewhere)]
     assert elsewhere.read_bytes() == b"[user]\n\tname = Ada\n"
+
+
+USER = """
+- name: {name}
+  user:
+    exec:
+      apiVersion: client.authentication.k8s.io/v1
+      command: kubelogin
+      args: [get-token, --server-id, 6dae42f8-4368-4678-94ff-3960e28e3630]
+"""
+
+
+@pytest.fixture
+def machine(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of somebody who has a cluster, a registry, and a Python with an Azure CLI."""
+    monkeypatch.setattr(az, "BRIDGE", az.Az(lambda: True))
+    kubeconfig, settings = home / ".kube/config", home / ".docker/config.json"
+    for file, content in (
+        (kubeconfig, "users:" + USER.format(name="one")),
+        (settings, '{"auths": {"a.azurecr.io": {}}}'),
+    ):
+        file.parent.mkdir(mode=0o750)
+        file.write_text(content)
+        file.chmod(0o600)
+    (home / ".bashrc").write_text("# mine\n")
+    return home
+
+
+def states() -> dict[str, str]:
+    return {tool["name"]: tool["setUp"] for tool in tools.list_tools()}
+
+
+def snapshot(home: Path) -> dict[str, tuple[int, bytes]]:
+    """Each file and directory, its mode and its content."""
+    return {
+        str(path.relative_to(home)): (path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
+        for path in home.rglob("*")
+    }
+
+
+DISABLED = {
+    "in the same order": [*bridges.TOOLS],
+    "in the other order": [*reversed(bridges.TOOLS)],
+    "az in between": ["cargo", "kubectl", "az", "docker", "pip", "git"],
+}
+
+
+@pytest.mark.parametrize(
+    "order",
+    [pytest.param(order, id=name, marks=[] if "az" in name else pytest.mark.full) for name, order in DISABLED.items()],
+)
+def test_all_tools_are_set_up_and_disabling_them_in_any_order_leaves_home_as_it_was(
+    machine: Path, order: list[str]
+) -> None:
+    at_first, keyring_is_beside_us = snapshot(machine), {"pip": "yes"}
+    assert states() == dict.fromkeys(bridges.TOOLS, "no") | keyring_is_beside_us
+    for name in bridges.TOOLS:
+        assert tools.enable_tool(name, yes=True)["changed"] or name == "pip"
+    assert states() == dict.fromkeys(bridges.TOOLS, "yes")
+    assert {"az", "kube-credential-brokerauth"} <= {path.name for path in (machine / ".local/bin").iterdir()}
+    for done, name in enumerate(order, start=1):
+        assert tools.disable_tool(name)["left"] == []
+        assert states() == dict.fromkeys(order[:done], "no") | dict.fromkeys(order[done:], "yes") | keyring_is_beside_us
+    assert snapshot(machine) == at_first
+
+
+def test_a_directory_that_was_made_stays_while_somebody_elses_file_is_in_it(machine: Path) -> None:
+    tools.enable_tool("az", yes=True)
+    theirs = machine / ".local/bin/theirs"
+    theirs.touch()
+    tools.enable_tool("docker", yes=True)
+    for name in ("az", "docker"):
+        tools.disable_tool(name)
+    assert [*theirs.parent.iterdir()] == [theirs]
+
+
+def test_a_cluster_and_a_registry_that_came_later_are_not_set_up_yet(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")  # with our programs: no start script
+    later = {
+        "kubectl": (machine / ".kube/config", USER.format(name="two")),
+        "docker": (machine / ".docker/config.json", '"b.azurecr.io": {}, '),
+    }
+    for name, (file, new) in later.items():
+        tools.enable_tool(name, yes=True)
+        assert state(name)[1] == "yes"
+        had = file.read_text()
+        file.write_text(had + new if name == "kubectl" else had.replace('"a.azurecr.io"', new + '"a.azurecr.io"', 1))
+        assert state(name)[1] == "partly"
+        tools.enable_tool(name, yes=True)
+        assert state(name)[1] == "yes"
+        file.unlink()
+        assert state(name)[1] == "no"
+
+
+def test_a_tool_that_cannot_be_set_up_any_more_is_listed_by_what_is_left(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools.enable_tool("az", yes=True)
+    monkeypatch.setattr(az, "BRIDGE", az.Az(lambda: False))  # as another Python's brokerauth sees it
+    assert state("az")[1] == "yes"
+    (machine / ".bashrc").write_text("# mine\n")
+    assert state("az")[1] == "partly"
+    (machine / ".local/bin/az").write_text("#!/bin/sh\n# another one\n")
+    assert state("az")[1] == "no"
+
+
+def test_where_pip_is_not_set_up_there_is_nothing_to_take_back(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = home / "bin/keyring"
+    theirs.parent.mkdir()
+    theirs.write_text("#!/nowhere/bin/python\n")
+    theirs.chmod(0o755)
+    monkeypatch.setenv("PATH", str(theirs.parent))
+    assert state("pip")[1] == "no"
+    assert tools.disable_tool("pip") == {"name": "pip", "changed": [], "left": []}
 
 
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, str], str, str]] = {

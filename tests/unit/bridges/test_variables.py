@@ -19,6 +19,8 @@ def test_each_kind_of_client_finds_the_listener() -> None:
         "IDENTITY_HEADER": KEY,
         "MSI_ENDPOINT": f"{URL}/managed-identity/token",
         "MSI_SECRET": KEY,
+        "ARM_MSI_ENDPOINT": f"{URL}/managed-identity/token",
+        "ARM_MSI_API_VERSION": "2019-08-01",
         "AZD_AUTH_ENDPOINT": f"{URL}/azd",
         "AZD_AUTH_KEY": KEY,
         "AZURE_TOKEN_CREDENTIALS": "prod",
@@ -31,7 +33,7 @@ def test_each_kind_of_client_finds_the_listener() -> None:
     "name",
     [
         *("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_SERVER_THUMBPRINT"),
-        *("IMDS_ENDPOINT", "AZD_AUTH_CERT", "ARM_CLIENT_ID", "ARM_CLIENT_SECRET", "ARM_MSI_ENDPOINT"),
+        *("IMDS_ENDPOINT", "AZD_AUTH_CERT", "ARM_CLIENT_ID", "ARM_CLIENT_SECRET"),
     ],
 )
 def test_what_would_be_used_instead_is_left_out_and_named(name: str) -> None:
