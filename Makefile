@@ -3,6 +3,8 @@
 # make test              everything but the largest matrices
 # make test-full         those too
 # make az                an Azure CLI of its own with the extension installed: .az/az (az-oldest: .az/oldest/az)
+# make reference         writes docs/reference.md from the commands' own help, and docs/errors.md from the remedies
+# make man               writes the manual page from the same: man/brokerauth.1
 # make lint wheel clean
 # make bench             measures us beside our peers, and writes benchmarks/RESULTS.md (a quick look: ROUNDS=2 ONLY="imports")
 # make lint-az           azdev's style and linter on the extension, as az's reviewers run them (a part of make test-full)
@@ -25,7 +27,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find azext_brokerauth -name '*.py' -o -name '*.json') setup.py README.md HISTORY.rst
 WHEEL := dist/brokerauth.whl
 
-.PHONY: setup demo system system-for-tests test test-full bench lint lint-az unit emulated az az-oldest wheel clean
+.PHONY: setup demo system system-for-tests test test-full bench lint lint-az unit emulated az az-oldest wheel reference man clean
 
 setup: $(BIN)/.demo
 
@@ -47,7 +49,7 @@ system:
 # What tests need besides: a browser, the programs that check deploy/, the shells that complete, and what asks us for
 # tokens. Of that, what is there in another version too, or would start a service, is unpacked beside the system.
 system-for-tests: system
-	sh testbed/install-system-packages chromium-driver cloud-init curl debootstrap git jq zsh fish skopeo
+	sh testbed/install-system-packages chromium-driver cloud-init curl debootstrap git groff-base jq zsh fish skopeo
 	sh testbed/unpack-packages .tools kubernetes-client docker-registry
 
 ifeq ($(RUNTIME),real)
@@ -71,6 +73,14 @@ test: lint system-for-tests az az-oldest
 
 test-full: lint lint-az system-for-tests az az-oldest
 	$(PYTEST) tests --full $(PYTEST_ARGS)
+
+# What only `az brokerauth` has, az itself is asked.
+reference: $(BIN)/.tests az
+	$(BIN)/python -m tests.unit.commands.reference
+	$(BIN)/python -m tests.unit.errors.error_page
+
+man: $(BIN)/.demo
+	$(BIN)/python -m tests.unit.commands.reference --man
 
 az: .az/.$(AZ_VERSION)
 az-oldest: .az/oldest/.$(AZ_OLDEST)
@@ -124,4 +134,4 @@ $(WHEEL): $(SOURCES) | $(BIN)/python
 	ln -sf $$(basename $$(ls dist/brokerauth-*.whl)) $@
 
 clean:
-	rm -rf $(VENV) .az .bench .tools build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .az .bench .tools build dist man *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
