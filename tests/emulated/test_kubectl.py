@@ -1,4 +1,7 @@
-"""Real kubectl against an API server that checks the token: set up, asked, refused, renewed."""
+"""Real kubectl against an API server that checks the token: set up, asked, refused, renewed.
+
+The commands are those of docs/kubectl.md and docs/tools.md; az has no cluster to name here, so the kubeconfig is written.
+"""
 
 from __future__ import annotations
 
