@@ -52,7 +52,7 @@ class Block:
     @property
     def is_for_the_runner(self) -> bool:
         """Is it a shell's, and does nothing say that it is run elsewhere, or why it is not?"""
-        return self.language in _SHELL and not self.note
+        return (self.language in _SHELL or self.first.startswith("$ ")) and not self.note
 
     @property
     def commands(self) -> list[tuple[str, list[str]]]:

@@ -1,6 +1,6 @@
 """Real kubectl against an API server that checks the token: set up, asked, refused, renewed.
 
-The commands are those of docs/kubectl.md and docs/tools.md; az has no cluster to name here, so the kubeconfig is written.
+The commands are those of docs/kubectl.md and docs/tools.md, but for az's, which writes the kubeconfig.
 """
 
 from __future__ import annotations
