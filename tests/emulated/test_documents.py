@@ -107,6 +107,7 @@ def policies() -> list[tuple[str, str]]:
     return [(block.page, block.text) for block in shown if block.first == "[brokerauth]"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("page", "text"), policies())
 def test_a_policy_on_a_page_is_one_that_brokerauth_takes(there: Session, page: str, text: str) -> None:
     """It is on docs/settings.md and docs/incident-response.md."""

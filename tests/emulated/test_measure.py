@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from testbed.directory import ADA, DEVICE_ID, FABRIKAM, TENANTS
 from tests.emulated.session import Session
 
 
+@pytest.mark.any_runtime
 def test_each_question_has_an_answer_and_nobody_is_named(default: Session) -> None:
     assert "brokerauth login" in default.refuse("measure", status=3)
     default.tell("login")
