@@ -3,6 +3,8 @@
 # make test              everything but the largest matrices
 # make test-full         those too
 # make az                an Azure CLI of its own with the extension installed: .az/az (az-oldest: .az/oldest/az)
+# make reference         writes docs/reference.md from the commands' own help, and docs/errors.md from the remedies
+# make man               writes the manual page from the same: man/brokerauth.1
 # make lint wheel clean
 # make bench             measures us beside our peers, and writes benchmarks/RESULTS.md (a quick look: ROUNDS=2 ONLY="imports")
 # make upstream          the newest az, msal, azure-identity and pymsalruntime: does what we assume of them still hold?
@@ -34,7 +36,7 @@ SOURCES := $(shell find azext_brokerauth -type f -not -path '*/__pycache__/*') $
 WHEEL := dist/brokerauth.whl
 
 .PHONY: setup demo system system-for-tests test test-full bench lint lint-az unit emulated az az-oldest wheel clean
-.PHONY: upstream .upstream/az .upstream/venv sbom audit
+.PHONY: reference man upstream .upstream/az .upstream/venv sbom audit
 
 setup: $(BIN)/.demo
 
@@ -63,8 +65,8 @@ system:
 # What tests need besides: a browser, the programs that check deploy/, the shells that complete, and what asks us for
 # tokens. Of that, what is there in another version too, or would start a service, is unpacked beside the system.
 system-for-tests: system
-	sh testbed/install-system-packages chromium-driver cloud-init curl debootstrap git jq openssl zsh fish skopeo \
-		postgresql-client unixodbc
+	sh testbed/install-system-packages chromium-driver cloud-init curl debootstrap git groff-base jq openssl zsh fish \
+		skopeo postgresql-client unixodbc
 	sh testbed/unpack-packages .tools kubernetes-client docker-registry \
 		postgresql-$$(psql --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 
@@ -102,6 +104,14 @@ test: lint system-for-tests az az-oldest
 
 test-full: lint lint-az system-for-tests az az-oldest $(BIN)/.full
 	$(PYTEST) tests --full $(PYTEST_ARGS)
+
+# What only `az brokerauth` has, az itself is asked.
+reference: $(BIN)/.tests az
+	$(BIN)/python -m tests.unit.commands.reference
+	$(BIN)/python -m tests.unit.errors.error_page
+
+man: $(BIN)/.demo
+	$(BIN)/python -m tests.unit.commands.reference --man
 
 az: .az/.$(AZ_VERSION)
 az-oldest: .az/oldest/.$(AZ_OLDEST)
@@ -198,4 +208,5 @@ audit: $(BIN)/.tests
 		--path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 clean:
-	rm -rf $(VENV) .az .bench .tools .upstream build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .az .bench .tools .upstream build dist man *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+		.import_linter_cache

@@ -124,6 +124,19 @@ examples:
   - name: Run every command without being asked.
     text: {program} repair --yes
 """,
+    "measure": """
+type: command
+short-summary: Measure how Windows' broker behaves on this machine, and print it for whoever makes brokerauth.
+long-summary: >
+    Asks for a few tokens, without a window, and prints how long each took, how long it lives, and what it may do, with
+    the versions of all that takes part. No token, name, tenant or ID is in it, and nothing is sent: read it, and put it
+    into an issue if you like.
+examples:
+  - name: Measure, and print it.
+    text: {program} measure
+  - name: Measure a tenant in which you are a guest as well.
+    text: {program} measure --guest-tenant fabrikam.com
+""",
     "tool": """
 type: group
 short-summary: Have other tools get their tokens from here.
@@ -231,9 +244,9 @@ _ONLY_IN_AZ = {
 type: command
 short-summary: Show how az gets the tokens of the account in use, and why.
 long-summary: >
-    tokenSource is broker, cacheOnly (a broker sign-in in an az that is left as it is), refreshToken (a sign-in by
-    browser or device code), servicePrincipal, managedIdentity, cloudShell or none. Exits with 3 when az is not signed
-    in.
+    The value of tokenSource is broker, cacheOnly (a broker sign-in in an az that is left as it is), refreshToken (a
+    sign-in by browser or device code), servicePrincipal, managedIdentity, cloudShell or none. Exits with 3 when az is
+    not signed in.
 examples:
   - name: See whether az is brokered, and if not, why.
     text: az account show-broker --query "[isActive, reason]"

@@ -81,6 +81,15 @@ def load(loader: Any, *, group: str) -> None:
     for name in ("get-access-token", "inspect-token"):
         with command(name) as c:
             _load_resource(c)
+    _load_health(command)
+    with command("exec") as c:
+        _load_exec(c)
+    for name in ("tool enable", "tool disable"):
+        with command(name) as c:
+            _load_tool(c, asks=name == "tool enable")
+
+
+def _load_health(command: Callable[[str], ArgumentsContext]) -> None:
     with command("check-health") as c:
         c.argument(
             "online", action="store_true", help="Also start the broker and ask it for one token, without a window."
@@ -91,14 +100,15 @@ def load(loader: Any, *, group: str) -> None:
             completer=FilesCompleter(),
         )
         c.argument("with_names", action="store_true", help="Do not hash the names and IDs of people in the archive.")
-    with command("exec") as c:
-        _load_exec(c)
+    with command("measure") as c:
+        c.argument(
+            "guest_tenant",
+            help="Tenant in which you are a guest, to ask for a token of it as well: an ID or a domain name.",
+            completer=_nothing,
+        )
     with command("repair") as c:
         c.argument("dry_run", action="store_true", help="List what would be run and what would be left. Run nothing.")
         c.argument("yes", options_list=["--yes", "-y"], action="store_true", help="Run every command without asking.")
-    for name in ("tool enable", "tool disable"):
-        with command(name) as c:
-            _load_tool(c, asks=name == "tool enable")
 
 
 def _load_tool(c: ArgumentsContext, asks: bool) -> None:

@@ -53,6 +53,7 @@ def register(add: Callable[..., None]) -> None:
     add("list-settings", "list_settings", table_transformer=shown(output.settings_rows))
     add("check-health", "check_health", table_transformer=_health_rows)
     add("repair", "repair", table_transformer=shown(output.repair_rows))
+    add("measure", "measure")
 
 
 def register_tools(add: Callable[..., None]) -> None:

@@ -166,6 +166,19 @@ def check_health(online: bool = False, bundle: str | None = None, with_names: bo
     return report.for_command(online, bundle, with_names, PLAIN)
 
 
+def measure(guest_tenant: str | None = None) -> dict[str, Any]:
+    """What only a machine with Windows can show, with nothing secret and nobody's name in it."""
+    # Other commands do not pay for it.
+    from azext_brokerauth.health.facts import Facts
+    from azext_brokerauth.health.measurements import measure as measured
+    from azext_brokerauth.health.probe import Probe
+
+    chosen = sign_in.in_force()
+    account = recorded(account_store().read(), None, chosen.login_hint)
+    guest = sign_in.in_force(tenant=guest_tenant).tenant_id if guest_tenant else ""
+    return measured(Facts(Probe()), account, guest, output.token_facts)
+
+
 def repair(dry_run: bool = False, yes: bool = False) -> dict[str, Any]:
     """What was repaired, and what is left."""
     from azext_brokerauth.health import repair as repairs

@@ -7,6 +7,12 @@ import json
 from typing import Any
 
 
+def encoded(claims: dict[str, Any]) -> str:
+    """A token that says this, which nobody has signed."""
+    parts = ({"alg": "none"}, claims)
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + "."
+
+
 def claims_of(token: str) -> dict[str, Any]:
     """The claims of a token, whoever signed it."""
     body = token.split(".")[1]

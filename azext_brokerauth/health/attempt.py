@@ -41,8 +41,9 @@ class Attempt:
     error: BrokerAuthError | None = None
 
 
-def _open(settings: Settings, machine: Machine) -> tuple[Tokens, Prompt]:
-    # Only --online pays for it.
+def open_tokens(settings: Settings, machine: Machine) -> tuple[Tokens, Prompt]:
+    """What asks the broker, and its word for "no window"."""
+    # Only who asks the broker pays for it.
     from azext_brokerauth.tokens import Prompt, Tokens
 
     return Tokens(settings, machine=machine, records=Records, shares=False), Prompt.NEVER
@@ -52,7 +53,7 @@ def attempt(
     settings: Settings,
     machine: Machine,
     account: Account | None,
-    open: Callable[[Settings, Machine], tuple[Tokens, Prompt]] = _open,
+    open: Callable[[Settings, Machine], tuple[Tokens, Prompt]] = open_tokens,
 ) -> Attempt:
     """Ask the broker whom it knows, and for a token for Azure Resource Manager.
 

@@ -19,7 +19,7 @@ from tests.tokens import claims_of
 Start = Callable[..., Session]
 COMMANDS = (
     *("login", "logout", "list", "show", "set"),
-    *("get-access-token", "inspect-token", "list-settings", "check-health", "repair", "exec"),
+    *("get-access-token", "inspect-token", "list-settings", "check-health", "repair", "measure", "exec"),
 )
 OF_TOOLS = ("list", "enable", "disable")
 SILENT, PICKER = "acquireTokenSilently", "acquireTokenInteractively"

@@ -1,4 +1,7 @@
-"""A minimal Debian, on which cloud-init's part is played by hand, has everything that is not Windows' afterwards."""
+"""A minimal Debian, on which cloud-init's part is played by hand, has everything that is not Windows' afterwards.
+
+The playbooks are run as docs/rollout.md has them, on the machine itself.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""git for Azure DevOps: real git, through its credential helper, against a stand-in that checks the token."""
+"""git for Azure DevOps: real git, through its credential helper, against a stand-in that checks the token.
+
+The commands are those of docs/tools.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Real kubectl against an API server that checks the token: set up, asked, refused, renewed."""
+"""Real kubectl against an API server that checks the token: set up, asked, refused, renewed.
+
+The commands are those of docs/kubectl.md and docs/tools.md, but for az's, which writes the kubeconfig.
+"""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_the_commands_have_their_names():
     commands.register(lambda name, function, **options: names.append(name))
     assert names == [
         *("login", "logout", "list", "show", "set", "get-access-token", "inspect-token", "list-settings"),
-        *("check-health", "repair"),
+        *("check-health", "repair", "measure"),
     ]
     assert set(commands._ONLY_IN_AZ) == {"exec"}
     of_tools = []

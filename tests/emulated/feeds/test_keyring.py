@@ -1,4 +1,7 @@
-"""Package feeds: real programs install from Azure Artifacts with the broker's tokens, and keep none."""
+"""Package feeds: real programs install from Azure Artifacts with the broker's tokens, and keep none.
+
+The commands are those of docs/feeds.md and docs/tools.md, with the file names of the tests.
+"""
 
 from __future__ import annotations
 

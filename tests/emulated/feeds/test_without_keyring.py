@@ -1,4 +1,7 @@
-"""Package feeds of tools that ask no keyring: cargo asks our program, npm and its like read a variable."""
+"""Package feeds of tools that ask no keyring: cargo asks our program, npm and its like read a variable.
+
+The commands are those of docs/feeds.md and docs/tools.md, with a feed of the tests.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ _HEAD = """# What an error means, and what to do
 
 Search this page for the number or name in the message. The page is written from the tables that the program itself uses
 (`python -m tests.unit.errors.error_page`), so it says what a terminal says. A code that is not here is shown with
-everything that MSAL said; look an `AADSTS` number up at `https://login.microsoftonline.com/error?code=NUMBER`.
+everything that MSAL said; look an `AADSTS` number up at `https://login.microsoftonline.com/error?code=NUMBER`. A link
+to one code ends with its name in small letters: `errors.md#aadsts53003`.
 
 *Kind* says what a program sees: `InteractionRequiredError` means that a person at a prompt can help (`az brokerauth
 login`); the others mean a refusal or a broker that does not work. *Up to* says who can change it. Where *device* says
@@ -49,7 +50,8 @@ def page() -> str:
 
 def _table(title: str, table: Mapping[str, Advice], before: str = "") -> str:
     rows = [
-        f"| {code} | {_cell(advice.cause.replace('{text}.', '...'))}"
+        f'| <a id="{anchor(code)}"></a>{code} | '
+        f"{_cell(advice.cause.replace('{text}.', '...'))}"
         f" | {_cell(in_words(advice.as_error().remedies, AZ))}"
         f" | {advice.whose.value} | {advice.error.__name__} | {'yes' if advice.device else ''}"
         f" | {_cell(advice.source)} |\n"
@@ -57,6 +59,11 @@ def _table(title: str, table: Mapping[str, Advice], before: str = "") -> str:
     ]
     head = "| Code | What happened | What to do | Up to | Kind | Device | Source |\n|---|---|---|---|---|---|---|\n"
     return f"\n## {title}\n{before}\n{head}{''.join(rows)}"
+
+
+def anchor(code: str) -> str:
+    """What a link to a code's row ends with: letters are small, as in the anchors of headings."""
+    return code.lower()
 
 
 def _cell(text: str) -> str:

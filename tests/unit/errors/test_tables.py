@@ -136,5 +136,11 @@ def test_a_row_shows_what_belongs_where_nothing_is_known():
     assert said[1].endswith("ms-appx-web://Microsoft.AAD.BrokerPlugin/<client ID>")
 
 
+def test_each_code_on_the_page_of_errors_has_a_place_to_link_to():
+    written = re.findall(r'^\| <a id="([^"]+)"></a>([^ ]+) \|', page(), re.MULTILINE)
+    assert len(written) == len(dict(written)) == len(ALL)
+    assert {("aadsts53003", "AADSTS53003"), ("interactionrequired", "InteractionRequired")} <= set(written)
+
+
 def test_the_page_of_errors_says_what_the_program_says():
     assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m tests.unit.errors.error_page"
