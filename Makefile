@@ -25,7 +25,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find azext_brokerauth -name '*.py' -o -name '*.json') setup.py README.md HISTORY.rst
 WHEEL := dist/brokerauth.whl
 
-.PHONY: setup demo system system-for-tests test test-full bench lint lint-az unit emulated az az-oldest wheel clean
+.PHONY: setup demo system system-for-tests containers-for-tests test test-full bench lint lint-az unit emulated az az-oldest wheel clean
 
 setup: $(BIN)/.demo
 
@@ -57,6 +57,10 @@ system-for-tests: system
 	sh testbed/unpack-packages .tools kubernetes-client docker-registry \
 		postgresql-$$(psql --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 
+# Podman, which make test-full runs.
+containers-for-tests: system-for-tests
+	sh testbed/unpack-packages .tools podman conmon crun libyajl2 libsubid4
+
 ifeq ($(RUNTIME),real)
 demo: system
 endif
@@ -76,7 +80,7 @@ unit: $(BIN)/.tests
 test: lint system-for-tests az az-oldest
 	$(PYTEST) tests $(PYTEST_ARGS)
 
-test-full: lint lint-az system-for-tests az az-oldest $(BIN)/.full
+test-full: lint lint-az system-for-tests containers-for-tests az az-oldest $(BIN)/.full
 	$(PYTEST) tests --full $(PYTEST_ARGS)
 
 az: .az/.$(AZ_VERSION)
