@@ -35,8 +35,8 @@ BESIDES := setup.py pyproject.toml README.md HISTORY.rst LICENSE
 SOURCES := $(shell find azext_brokerauth -type f -not -path '*/__pycache__/*') $(BESIDES)
 WHEEL := dist/brokerauth.whl
 
-.PHONY: setup demo system system-for-tests test test-full bench lint lint-az unit emulated az az-oldest wheel clean
-.PHONY: reference man upstream .upstream/az .upstream/venv sbom audit
+.PHONY: setup demo system system-for-tests containers-for-tests test test-full bench lint lint-az unit emulated
+.PHONY: az az-oldest wheel clean reference man upstream .upstream/az .upstream/venv sbom audit
 
 setup: $(BIN)/.demo
 
@@ -70,6 +70,10 @@ system-for-tests: system
 	sh testbed/unpack-packages .tools kubernetes-client docker-registry \
 		postgresql-$$(psql --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 
+# Podman, which make test-full runs.
+containers-for-tests: system-for-tests
+	sh testbed/unpack-packages .tools podman conmon crun libyajl2 libsubid4
+
 ifeq ($(RUNTIME),real)
 demo: system
 endif
@@ -102,7 +106,7 @@ unit: $(BIN)/.tests
 test: lint system-for-tests az az-oldest
 	$(PYTEST) tests $(PYTEST_ARGS)
 
-test-full: lint lint-az system-for-tests az az-oldest $(BIN)/.full
+test-full: lint lint-az system-for-tests containers-for-tests az az-oldest $(BIN)/.full
 	$(PYTEST) tests --full $(PYTEST_ARGS)
 
 # What only `az brokerauth` has, az itself is asked.

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,50 @@ def test_where_there_is_no_bridge_or_no_such_address_the_option_is_named(there: 
     for address in ("10.99.99.99", "0.0.0.0"):  # noqa: S104
         assert address in there.refuse("exec", "--container-address", address, "--", "true")
     assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob("brokerauth-*/container.env"))  # noqa: S108
+
+
+@pytest.fixture
+def podman() -> Iterator[tuple[str, dict[str, str], Path]]:
+    """Podman as an ordinary user has it: the words that start it, its variables, and what containers see as their root.
+
+    It has a user namespace and a /sys/fs/cgroup of its own, so that it needs no rights that a test may lack.
+    """
+    usr = Path(__file__).parents[2] / ".tools/usr"
+    assert (usr / "bin/podman").exists(), "run: make containers-for-tests"
+    with tempfile.TemporaryDirectory(prefix="podman-") as directory:  # whose path must be short
+        place = Path(directory)
+        for name in ("usr", "etc", "proc", "sys", "dev", "tmp", "run"):
+            (place / "root" / name).mkdir(parents=True)
+        for name in ("bin", "lib", "lib64"):
+            (place / "root" / name).symlink_to(f"usr/{name}")
+        libraries = ":".join(map(str, usr.glob("lib/*-linux-gnu")))
+        runtime = place / "start-crun"  # which is started without the variable
+        runtime.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH={libraries} exec {usr}/bin/crun "$@"\n')
+        runtime.chmod(0o755)
+        (place / "containers.conf").write_text(
+            f'[engine]\nruntime="crun"\ncgroup_manager="cgroupfs"\nconmon_path=["{usr}/bin/conmon"]\n'
+            f'events_logger="file"\n[engine.runtimes]\ncrun=["{runtime}"]\n'
+        )
+        rootless = {"_CONTAINERS_USERNS_CONFIGURED": "done", "_CONTAINERS_ROOTLESS_UID": "1000"}
+        env = {"LD_LIBRARY_PATH": libraries, "CONTAINERS_CONF": str(place / "containers.conf")}
+        env |= rootless | {"_CONTAINERS_ROOTLESS_GID": "1000", "XDG_RUNTIME_DIR": directory}
+        yield f"{usr}/bin/podman --root {place}/store --runroot {place}/run --storage-driver vfs", env, place / "root"
+
+
+@pytest.mark.full
+def test_real_podman_hands_the_variables_to_a_container(
+    there: Session, podman: tuple[str, dict[str, str], Path]
+) -> None:
+    start, env, root = podman
+    ask = f'curl -sS -H "X-IDENTITY-HEADER: $IDENTITY_HEADER" "$IDENTITY_ENDPOINT{VAULT}"'
+    options = "--rm --network host --cgroups=disabled --security-opt seccomp=unconfined --volume /usr:/usr:ro"
+    command = f"{start} run {options} --env-file $BROKERAUTH_ENV_FILE --rootfs {root} sh -c '{ask}'"
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    alone += ['mount -t tmpfs tmpfs /sys/fs/cgroup && exec "$@"', "sh"]
+    exec_ = [BROKERAUTH, "exec", "--container-address", "127.0.0.1", "--", "sh", "-c", command]
+    done = there.machine.run([*alone, *exec_], env=there.env | env, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert claims_of(json.loads(done.stdout)["access_token"])["upn"] == ADA.username
 
 
 @pytest.mark.full
