@@ -13,7 +13,10 @@ from tests.az.session import CLI
 from tests.unit.test_completion import ACCOUNT, asked
 
 
-@pytest.mark.parametrize(("option", "expected"), [("--username", "ada@contoso.com"), ("--fallback", "device-code")])
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [("--username", "ada@contoso.com"), pytest.param("--fallback", "device-code", marks=pytest.mark.full)],
+)
 def test_the_tab_key_offers_accounts_and_choices_in_az_too(tmp_path: Path, option: str, expected: str) -> None:
     records = tmp_path / "config/brokerauth/accounts.json"
     records.parent.mkdir(parents=True, mode=0o700)

@@ -18,6 +18,7 @@ from tests.waiting import wait_until
 SILENT = "acquireTokenSilently"
 
 
+@pytest.mark.any_runtime
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     "words",

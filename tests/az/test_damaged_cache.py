@@ -73,7 +73,9 @@ def assert_answered_by_the_broker(there: Terminal) -> None:
     assert there.tell("account", "show-broker")["tokenSource"] == "broker"
 
 
-@pytest.mark.parametrize("how", DAMAGE)
+@pytest.mark.parametrize(
+    "how", [pytest.param(how, marks=[pytest.mark.full] if turn % 2 else []) for turn, how in enumerate(DAMAGE)]
+)
 def test_a_token_that_is_damaged_is_not_there(there: Terminal, how: str) -> None:
     cache = json.loads(path_of(there).read_text())
     for entry in cache["AccessToken"].values():

@@ -39,8 +39,6 @@ FAILURES = {
     "declined-scope": "rejected the request",
     "wrong-account": "was asked for",
 }
-ON_BOTH_RUNTIMES = ("interaction-required", "hang-on-silent", "crash", "wrong-account")
-"""The others differ in what the broker says, not in what the runtime makes of it; tests/emulated has them on both."""
 
 
 def test_every_way_to_ask_az_for_a_token_is_answered_by_the_broker(signed_in: Terminal) -> None:
@@ -132,9 +130,10 @@ def failing(runtime: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield there
 
 
+@pytest.mark.any_runtime
 @pytest.mark.parametrize(
     "name",
-    [name if name in ON_BOTH_RUNTIMES else pytest.param(name, marks=pytest.mark.any_runtime) for name in FAILURES],
+    FAILURES,
 )
 def test_a_failing_broker_ends_in_azs_error_style_and_names_our_command(failing: Terminal, name: str) -> None:
     failing.machine.set_scenario(name)

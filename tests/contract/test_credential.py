@@ -202,6 +202,7 @@ LARGEST = ("no-network", "garbage", "declined-scope", "wsl1")
 BY_THE_BROKER = ("user-cancels", "account-unusable", "no-network", "crash", "garbage", "declined-scope")
 
 
+@pytest.mark.any_runtime
 @pytest.mark.parametrize(
     "scenario",
     [pytest.param(name, marks=[pytest.mark.full] if name in LARGEST else []) for name in FAILING],

@@ -105,6 +105,7 @@ def test_a_policy_that_cannot_be_written_stops_the_play_before_it_changes_anythi
     assert "failed=1" in said
 
 
+@pytest.mark.full
 def test_the_extension_is_there_for_all_users_of_az(tmp_path: Path) -> None:
     wheel = (HERE / "dist" / "brokerauth.whl").resolve()
     environ = {

@@ -85,7 +85,10 @@ def test_a_chain_goes_on_past_the_credential_even_where_the_broker_is_required(s
 
 
 @pytest.mark.any_runtime
-@pytest.mark.parametrize("name", [*WRONG_WSL, *NOT_READY])
+@pytest.mark.parametrize(
+    "name",
+    [*WRONG_WSL, *list(NOT_READY)[:1], *(pytest.param(name, marks=pytest.mark.full) for name in list(NOT_READY)[1:])],
+)
 def test_under_wsl_but_not_ready_is_one_warning_and_stops_a_chain_only_where_required(start: Start, name: str) -> None:
     why, remedy = (WRONG_WSL | NOT_READY)[name]
     there = start(name)

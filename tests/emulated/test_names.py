@@ -57,7 +57,7 @@ def test_an_archive_for_support_names_nobody(there: Session, tmp_path: Path, nam
 
 
 @pytest.mark.parametrize("host", ["brokerauth", "az"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES[:3], *(pytest.param(name, marks=pytest.mark.full) for name in NAMES[3:])])
 def test_debug_names_nobody(there: Session, host: str, name: str) -> None:
     plant(there, name)
     words = ["get-access-token", "--debug", "--username", name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 import sys
 import time
@@ -54,10 +55,26 @@ def test_too_little_memory_is_not_taken_for_a_missing_package(there: Session) ->
     assert there.tell("get-access-token")
 
 
-def test_too_few_descriptors_end_the_broker_and_not_the_caller(there: Session) -> None:
-    said = limited(there, "--nofile=12")
-    assert "The broker's process ended before it answered" in said or "did not give a usable answer" in said
-    assert "Try again" in said
+@pytest.mark.parametrize("limit", [12, pytest.param(13, marks=pytest.mark.full)])
+@pytest.mark.parametrize("keyring", ["session", "private"])
+def test_too_few_descriptors_end_the_broker_and_not_the_caller(there: Session, keyring: str, limit: int) -> None:
+    """How many the runtime has open at once is a matter of time: about so many are enough every other time."""
+    env = {**SESSION, "AZURE_BROKERAUTH_KEYRING": keyring}
+    done = there.run(["prlimit", f"--nofile={limit}", BROKERAUTH, "get-access-token"], timeout=90, **env)
+    if done.returncode == 0:
+        assert json.loads(done.stdout)["accessToken"]
+    else:
+        assert (done.returncode, done.stdout) == (1, "")
+        why = ("broker's process ended before it answered", "did not give a usable answer", "could not be started: ")
+        assert any(each in done.stderr for each in why), done.stderr
+        assert "ry again" in done.stderr
+    assert there.tell("get-access-token")
+
+
+def test_too_few_descriptors_to_start_the_broker_are_named(there: Session) -> None:
+    said = limited(there, "--nofile=10")
+    assert "The broker's process cannot be started" in said
+    assert "Too many open files" in said
     assert there.tell("get-access-token")
 
 

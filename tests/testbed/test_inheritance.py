@@ -50,7 +50,9 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=given, cwd=REPOSITORY, capture_output=True, text=True, timeout=600)
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "distributed"])
+@pytest.mark.parametrize(
+    "workers", [[], pytest.param(["-n", "2"], marks=pytest.mark.full)], ids=["alone", "distributed"]
+)
 def test_what_a_test_run_is_started_with_makes_no_difference(workers: list[str]) -> None:
     chosen = SENSITIVE[:1] if workers else SENSITIVE
     quiet = ("-q", "-p", "no:cacheprovider", *workers)
