@@ -29,9 +29,16 @@ PACKAGE = Path(azext_brokerauth.__file__).parent
 def workers() -> list[int]:
     """The broker's processes that this one has started, by the guard of each."""
     # Each thread has its own list.
-    children = [pid for file in Path("/proc/self/task").glob("*/children") for pid in file.read_text().split()]
-    lines = {int(pid): Path(f"/proc/{pid}/cmdline").read_text() for pid in children}
-    return [pid for pid, line in lines.items() if "broker/host.py" in line and not is_gone(pid)]
+    children = [int(pid) for file in Path("/proc/self/task").glob("*/children") for pid in content(file).split()]
+    return [pid for pid in children if "broker/host.py" in content(Path(f"/proc/{pid}/cmdline")) and not is_gone(pid)]
+
+
+def content(file: Path) -> str:
+    """What is in a file of a process or thread; nothing where that has just ended."""
+    try:
+        return file.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 @pytest.fixture(autouse=True)
