@@ -193,6 +193,16 @@ class Issuer:
         """A secret that only the stand-ins can read: a refresh token or a code."""
         return self._recorded(_opaque(prefix, 64))
 
+    def verified_bearer(self, authorization: str, audiences: Sequence[str], missing: str) -> dict[str, Any]:
+        """The claims of the token in an ``Authorization`` header, as :meth:`verified` has them.
+
+        :param missing: the resource's words where there is none.
+        """
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise jwt.InvalidTokenError(missing)
+        return self.verified(token, audiences)
+
     def verified(self, token: str, audiences: Sequence[str]) -> dict[str, Any]:
         """The claims of an access token that a resource should accept.
 

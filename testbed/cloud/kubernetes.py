@@ -42,10 +42,8 @@ class Cluster:
             return json_reply({})
         facts: dict[str, object] = {"host": request.host}
         try:
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer":
-                raise jwt.InvalidTokenError("no bearer token")
-            claims = self._issuer.verified(token, (SERVER_ID,))
+            authorization = request.headers.get("authorization", "")
+            claims = self._issuer.verified_bearer(authorization, (SERVER_ID,), "no bearer token")
             facts |= {"username": claims["unique_name"], "tid": claims["tid"], "uti": claims["uti"]}
             with self._lock:
                 self._seen.add(claims["uti"])

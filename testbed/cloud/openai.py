@@ -25,10 +25,8 @@ class OpenAI:
     def answer(self, request: Request) -> Reply:
         facts: dict[str, object] = {"host": request.host}
         try:
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer":
-                raise jwt.InvalidTokenError("no bearer token")
-            claims = self._issuer.verified(token, _AUDIENCES)
+            authorization = request.headers.get("authorization", "")
+            claims = self._issuer.verified_bearer(authorization, _AUDIENCES, "no bearer token")
             if claims["tid"] != CONTOSO.tenant_id:
                 raise jwt.InvalidTokenError("Token tenant does not match resource tenant.")
         except jwt.InvalidTokenError as error:

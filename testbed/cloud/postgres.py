@@ -11,6 +11,7 @@ import struct
 import jwt
 
 from testbed.cloud.issuer import Issuer
+from testbed.cloud.wire import exactly
 from testbed.journal import Journal
 
 HOSTS = ("contoso.postgres.database.azure.com",)
@@ -73,7 +74,7 @@ class Postgres:
         if not isinstance(client, ssl.SSLSocket):
             raise _RefusedError("no pg_hba.conf entry for this host, no encryption")
         client.sendall(_ASK_FOR_PASSWORD)
-        if _exactly(client, 1) != b"p":
+        if exactly(client, 1) != b"p":
             raise _RefusedError("no password")
         password = _packet(client)[4:].rstrip(b"\0").decode()
         try:
@@ -98,18 +99,8 @@ def _relay(client: ssl.SSLSocket | socket.socket, server: socket.socket) -> None
 
 
 def _packet(connection: socket.socket) -> bytes:
-    length = _exactly(connection, 4)
-    return length + _exactly(connection, min(struct.unpack("!i", length)[0] - 4, _LONGEST))
-
-
-def _exactly(connection: socket.socket, count: int) -> bytes:
-    found = b""
-    while len(found) < count:
-        piece = connection.recv(count - len(found))
-        if not piece:
-            raise ConnectionError("the client has gone")
-        found += piece
-    return found
+    length = exactly(connection, 4)
+    return length + exactly(connection, min(struct.unpack("!i", length)[0] - 4, _LONGEST))
 
 
 def _fatal(message: str) -> bytes:

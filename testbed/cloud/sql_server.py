@@ -10,6 +10,7 @@ import struct
 import jwt
 
 from testbed.cloud.issuer import Issuer
+from testbed.cloud.wire import exactly
 from testbed.journal import Journal
 
 HOSTS = ("contoso.database.windows.net",)
@@ -65,20 +66,10 @@ def _message(client: ssl.SSLSocket) -> tuple[int, bytes]:
     """The kind and the content of a message, of however many packets."""
     content, is_last = b"", False
     while not is_last:
-        kind, status, length = struct.unpack("!BBH", _exactly(client, 8)[:4])
-        content += _exactly(client, length - 8)
+        kind, status, length = struct.unpack("!BBH", exactly(client, 8)[:4])
+        content += exactly(client, length - 8)
         is_last = bool(status & 1)
     return kind, content
-
-
-def _exactly(client: ssl.SSLSocket, count: int) -> bytes:
-    found = b""
-    while len(found) < count:
-        piece = client.recv(count - len(found))
-        if not piece:
-            raise ConnectionError("the client has gone")
-        found += piece
-    return found
 
 
 def _send(client: ssl.SSLSocket, content: bytes) -> None:

@@ -56,10 +56,8 @@ class Storage:
     def answer(self, request: Request) -> Reply:
         facts: dict[str, object] = {"host": request.host}
         try:
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer":
-                raise jwt.InvalidTokenError("no bearer token")
-            claims = self._issuer.verified(token, _AUDIENCES)
+            authorization = request.headers.get("authorization", "")
+            claims = self._issuer.verified_bearer(authorization, _AUDIENCES, "no bearer token")
             if claims["tid"] != CONTOSO.tenant_id:
                 raise jwt.InvalidTokenError("the token is of another tenant")
         except jwt.InvalidTokenError as error:

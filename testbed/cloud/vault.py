@@ -33,10 +33,10 @@ class KeyVault:
     def answer(self, request: Request) -> Reply:
         facts: dict[str, object] = {"host": request.host}
         try:
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer":
-                raise jwt.InvalidTokenError("AKV10000: Request is missing a Bearer or PoP token.")
-            claims = self._issuer.verified(token, (_RESOURCE, f"{_RESOURCE}/"))
+            authorization = request.headers.get("authorization", "")
+            claims = self._issuer.verified_bearer(
+                authorization, (_RESOURCE, f"{_RESOURCE}/"), "AKV10000: Request is missing a Bearer or PoP token."
+            )
             if claims["tid"] != _TENANT_OF[request.host]:
                 raise jwt.InvalidTokenError(
                     "AKV10032: Invalid issuer. The token is of another tenant than the vault's."
