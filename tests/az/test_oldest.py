@@ -33,7 +33,6 @@ def test_the_oldest_supported_az_is_brokered_too(new_terminal: Start) -> None:
     assert there.token_endpoint_calls() == []
 
 
-@pytest.mark.any_runtime
 @pytest.mark.parametrize("cli", [CLI, OLDEST], ids=["newest", "oldest"])
 @pytest.mark.parametrize("told", CHANGED)
 def test_an_az_that_has_changed_is_left_as_it_is(new_terminal: Start, cli: Cli, told: str) -> None:

@@ -70,7 +70,6 @@ def test_a_renewal_that_ends_after_the_sign_out_brings_nobody_back(
     assert there.tell("account", "get-access-token", *VAULT)
 
 
-@pytest.mark.any_runtime
 def test_another_persons_token_is_kept_though_somebody_signs_out_meanwhile(signed_in: Terminal) -> None:
     there = signed_in
     there.tell("brokerauth", "login", "--username", GRACE.username)
@@ -89,7 +88,6 @@ def test_another_persons_token_is_kept_though_somebody_signs_out_meanwhile(signe
     assert there.broker_calls() == [], "the token was not kept"
 
 
-@pytest.mark.any_runtime
 @pytest.mark.parametrize("sign_out", [("brokerauth", "logout", "--yes"), pytest.param(("logout",), marks=FULL)])
 def test_a_sign_in_during_which_the_person_signs_out_is_none(new_terminal: Start, sign_out: tuple[str, ...]) -> None:
     """The sign-in has its token, and az looks for the subscriptions of each tenant."""

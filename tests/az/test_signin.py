@@ -46,7 +46,6 @@ def test_after_login_az_itself_is_signed_in_with_all_tenants_and_subscriptions(n
     assert stored_secrets(there, "RefreshToken") == []
 
 
-@pytest.mark.any_runtime
 def test_login_takes_tenant_subscription_and_user_as_az_does(new_terminal: Start) -> None:
     there = new_terminal("default")
     told = there.tell("brokerauth", "login", "--username", GRACE.username, "--tenant", CONTOSO.domain)
@@ -66,7 +65,6 @@ def test_login_takes_tenant_subscription_and_user_as_az_does(new_terminal: Start
     assert [subscription["id"] for subscription in bare["subscriptions"]] == [FABRIKAM.tenant_id]
 
 
-@pytest.mark.any_runtime
 def test_a_claims_challenge_given_to_login_reaches_the_broker(new_terminal: Start) -> None:
     there = new_terminal("default")
     challenge = base64.b64encode(b'{"access_token":{"acrs":{"essential":true,"value":"c1"}}}').decode()
@@ -74,7 +72,6 @@ def test_a_claims_challenge_given_to_login_reaches_the_broker(new_terminal: Star
     assert "acrs" in there.broker_calls()[0]["claims"]
 
 
-@pytest.mark.any_runtime
 def test_who_asks_for_personal_accounts_is_not_signed_in_with_a_work_account(new_terminal: Start) -> None:
     there = new_terminal("default")
     assert "personal Microsoft accounts" in there.refuse("brokerauth", "login", "--tenant", "consumers")
@@ -82,7 +79,6 @@ def test_who_asks_for_personal_accounts_is_not_signed_in_with_a_work_account(new
     assert there.tell("brokerauth", "login", "--tenant", "common")["tenantId"] == CONTOSO.tenant_id
 
 
-@pytest.mark.any_runtime
 def test_on_a_terminal_az_shows_its_own_picker(new_terminal: Start) -> None:
     there = new_terminal("default")
     typing = there.machine.popen(
@@ -122,7 +118,6 @@ def test_where_a_device_policy_refuses_the_device_code_the_broker_gets_in_as_the
     assert {subscription["id"] for subscription in there.tell("account", "list")} == ALL
 
 
-@pytest.mark.any_runtime
 def test_a_policy_for_registered_devices_does_so_too(new_terminal: Start) -> None:
     there = new_terminal(replace(SCENARIOS["compliant-device-required"], device_required=53000))
     stock = there.sign_in_by_device_code()
@@ -132,7 +127,6 @@ def test_a_policy_for_registered_devices_does_so_too(new_terminal: Start) -> Non
     assert there.tell("group", "list")
 
 
-@pytest.mark.any_runtime
 def test_an_earlier_browser_sign_in_is_removed_and_a_later_one_is_respected(new_terminal: Start) -> None:
     there = new_terminal("default")
     assert there.sign_in_by_device_code().returncode == 0
@@ -162,7 +156,6 @@ def test_signing_out_through_us_signs_az_out(signed_in: Terminal) -> None:
     assert "az is not signed in" in signed_in.refuse("account", "show-broker", status=3)
 
 
-@pytest.mark.any_runtime
 @pytest.mark.parametrize("command", [("logout",), ("account", "clear")])
 def test_when_az_signed_out_our_next_command_notices(signed_in: Terminal, command: tuple[str, ...]) -> None:
     signed_in.tell(*command)
@@ -190,7 +183,6 @@ def test_several_accounts_side_by_side_each_keep_their_own_tokens(new_terminal: 
     assert {a["username"] for a in there.tell("brokerauth", "list")} == {GRACE.username, ADA.username}
 
 
-@pytest.mark.any_runtime
 def test_two_people_of_one_tenant_who_are_both_in_azs_cache_each_get_their_own_token(new_terminal: Start) -> None:
     there = new_terminal("default")
     for user in (GRACE, ADA):
@@ -215,7 +207,6 @@ print(json.dumps([identity.get_user_credential(n).acquire_token(profile._arm_sco
     assert there.broker_calls() == []
 
 
-@pytest.mark.any_runtime
 def test_without_seeding_az_keeps_the_account_and_no_token(new_terminal: Start) -> None:
     there = new_terminal("default")
     there.env["AZURE_BROKERAUTH_SEED_AZ_CACHE"] = "false"
@@ -227,7 +218,6 @@ def test_without_seeding_az_keeps_the_account_and_no_token(new_terminal: Start) 
     assert stored_secrets(there, "AccessToken") == []
 
 
-@pytest.mark.any_runtime
 def test_where_az_cannot_encrypt_its_cache_nobody_is_asked_and_az_says_what_it_lacks(new_terminal: Start) -> None:
     """az's own Python has no PyGObject, with which MSAL reaches the keyring."""
     there = new_terminal("default")
@@ -248,7 +238,6 @@ def test_a_cancelled_sign_in_leaves_az_as_it_was(signed_in: Terminal) -> None:
     assert signed_in.tell("account", "show")["user"]["name"] == ADA.username
 
 
-@pytest.mark.any_runtime
 def test_another_applications_sign_in_does_not_sign_az_in(new_terminal: Start) -> None:
     there = new_terminal("default")
     done = there.az("brokerauth", "login", "--client-id", "11111111-0000-4000-8000-000000000000")
@@ -257,7 +246,6 @@ def test_another_applications_sign_in_does_not_sign_az_in(new_terminal: Start) -
     assert there.tell("account", "list") == []
 
 
-@pytest.mark.any_runtime
 def test_in_the_governments_cloud_every_token_is_for_that_clouds_azure(new_terminal: Start) -> None:
     there = new_terminal("default")
     there.az("cloud", "set", "--name", "AzureUSGovernment").check_returncode()

@@ -139,7 +139,6 @@ def test_an_image_is_pushed_and_read_with_no_secret_stored_and_a_refused_token_i
     assert {one["status"] for one in exchanges(there)[1:]} == {200}  # skopeo asks for each of its connections
 
 
-@pytest.mark.any_runtime
 def test_skopeo_tells_what_to_do_when_nobody_is_signed_in(there: Session, tmp_path: Path) -> None:
     (shown,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)  # set up by hand
     settings_of(there).write_text(shown)
@@ -149,7 +148,6 @@ def test_skopeo_tells_what_to_do_when_nobody_is_signed_in(there: Session, tmp_pa
     assert exchanges(there) == []
 
 
-@pytest.mark.any_runtime
 def test_a_registry_of_another_tenant_says_so(there: Session) -> None:
     settings_of(there).write_text(settings_of(there).read_text().replace(HOST, HOSTS[1]))
     done = skopeo(there, "inspect", f"docker://{HOSTS[1]}/app:1")
@@ -158,7 +156,6 @@ def test_a_registry_of_another_tenant_says_so(there: Session) -> None:
     assert "login --tenant" in done.stderr
 
 
-@pytest.mark.any_runtime
 def test_nobodys_token_goes_to_a_registry_of_another_cloud_or_to_a_look_alike(there: Session) -> None:
     there.machine.clear_journal()
     helper = [str(SCRIPTS / docker.PROGRAM), "get"]
@@ -171,7 +168,6 @@ def test_nobodys_token_goes_to_a_registry_of_another_cloud_or_to_a_look_alike(th
     assert there.machine.journal() == []
 
 
-@pytest.mark.any_runtime
 def test_a_registry_that_cannot_be_reached_is_told(there: Session) -> None:
     assert skopeo(there, "inspect", f"docker://{HOST}/app:1").returncode != 0  # there is no such image; a token is kept
     healthy = there.machine.scenario

@@ -82,7 +82,6 @@ def seen(there: Session) -> list[tuple[str, int, str, str | None]]:
     return [(entry["method"].split()[0], entry["status"], entry["scheme"], entry.get("tid")) for entry in journal]
 
 
-@pytest.mark.any_runtime
 def test_git_clones_pushes_and_fetches_in_any_organisation_that_the_account_is_in(
     there: Session, tmp_path: Path
 ) -> None:
@@ -102,7 +101,6 @@ def test_git_clones_pushes_and_fetches_in_any_organisation_that_the_account_is_i
     assert asked(tmp_path, "asked-person") == asked(tmp_path, "asked-other") == []
 
 
-@pytest.mark.any_runtime
 def test_a_git_that_knows_what_a_bearer_token_is_gets_one(there: Session) -> None:
     question = "capability[]=authtype\nprotocol=https\nhost=dev.azure.com\npath=fabrikam/app/_git/app\n"
     challenge = f"wwwauth[]=Bearer authorization_uri=https://login.microsoftonline.com/{FABRIKAM.tenant_id}\n"
@@ -135,7 +133,6 @@ def test_a_token_that_was_refused_is_not_given_again(there: Session, tmp_path: P
     assert asked(tmp_path, "asked-person") == []
 
 
-@pytest.mark.any_runtime
 def test_an_agents_token_is_marked_and_shared_with_nobody(there: Session, tmp_path: Path) -> None:
     question = "capability[]=authtype\nprotocol=https\nhost=dev.azure.com\npath=contoso/app/_git/app\n"
 
@@ -150,7 +147,6 @@ def test_an_agents_token_is_marked_and_shared_with_nobody(there: Session, tmp_pa
     assert [marks(session) for session in ("one", "")] == [["one"], None]
 
 
-@pytest.mark.any_runtime
 def test_where_a_person_is_needed_git_ends_and_says_so(there: Session, tmp_path: Path) -> None:
     there.brokerauth("logout", "--yes")
     said = git(there, "ls-remote", CONTOSOS, ok=False)
@@ -160,7 +156,6 @@ def test_where_a_person_is_needed_git_ends_and_says_so(there: Session, tmp_path:
     assert asked(tmp_path, "asked-person") == asked(tmp_path, "asked-other") == []
 
 
-@pytest.mark.any_runtime
 def test_what_is_not_ours_is_as_it_was(there: Session, tmp_path: Path) -> None:
     filled = git(there, "credential", "fill", input="protocol=https\nhost=git.contoso.com\n\n")
     assert "username=theirs" in filled
@@ -172,7 +167,6 @@ def test_what_is_not_ours_is_as_it_was(there: Session, tmp_path: Path) -> None:
     assert len(asked(tmp_path, "asked-person")) == 2
 
 
-@pytest.mark.any_runtime
 def test_what_was_done_is_taken_back_to_the_byte(there: Session, tmp_path: Path) -> None:
     home = tmp_path / "home"
     (git_tool,) = (tool for tool in there.tell("tool", "list") if tool["name"] == "git")

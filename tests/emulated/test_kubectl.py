@@ -113,7 +113,6 @@ def revoke(there: Session) -> None:
     there.python(f"import urllib.request; urllib.request.urlopen('https://{HOSTS[0]}/testbed/revoke').read()")
 
 
-@pytest.mark.any_runtime
 @pytest.mark.parametrize(("program", "version"), KUBECTLS)
 def test_each_kubectl_is_served_in_the_version_that_it_asks_for(there: Session, program: str, version: str) -> None:
     converted(there, version)
@@ -126,7 +125,6 @@ def test_each_kubectl_is_served_in_the_version_that_it_asks_for(there: Session, 
 
 
 @pytest.mark.full
-@pytest.mark.any_runtime
 @pytest.mark.parametrize("version", ["v1beta1", "v1"])
 def test_kubernetes_own_client_for_python_is_served_in_both_versions(there: Session, version: str) -> None:
     """No package registry has a kubectl that knows v1: where the machine has none, this is who asks for it."""
@@ -136,7 +134,6 @@ def test_kubernetes_own_client_for_python_is_served_in_both_versions(there: Sess
     assert {(status, bool(uti)) for status, uti in answers(there)} == {(200, True)}
 
 
-@pytest.mark.any_runtime
 def test_the_page_says_how_all_clusters_share_one_user(there: Session) -> None:
     program, version = KUBECTLS[-1]
     (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
@@ -161,7 +158,6 @@ def test_a_token_that_the_cluster_refuses_is_renewed_at_once(there: Session) -> 
     assert first not in {uti for status, uti in answers(there) if status == 200}
 
 
-@pytest.mark.any_runtime
 def test_of_many_kubectls_at_once_all_are_served_with_one_token(there: Session) -> None:
     converted(there, tenant=FABRIKAM.tenant_id)  # of which nobody has a token yet
     pipe = subprocess.PIPE
@@ -176,7 +172,6 @@ def test_of_many_kubectls_at_once_all_are_served_with_one_token(there: Session) 
     assert {status for status, _ in answers(there)} == {200}
 
 
-@pytest.mark.any_runtime
 def test_kubectl_tells_what_to_do_when_nobody_is_signed_in(there: Session, tmp_path: Path) -> None:
     converted(there)
     done = there.run([KUBECTLS[0][0], "get", "--raw", "/version"], AZURE_CONFIG_DIR=str(tmp_path / ".azure"))
@@ -185,7 +180,6 @@ def test_kubectl_tells_what_to_do_when_nobody_is_signed_in(there: Session, tmp_p
     assert answers(there) == []
 
 
-@pytest.mark.any_runtime
 def test_the_plugin_alone_prints_nothing_when_it_fails_and_waits_for_nobody(there: Session, tmp_path: Path) -> None:
     command = [str(SCRIPTS / kubectl.PROGRAM), "get-token", "--server-id", SERVER_ID, "-t", FABRIKAM.tenant_id]
     for env, told in (({}, "brokerauth login"), ({"AZURE_BROKERAUTH_TOOLS": "git docker"}, "kubectl gets no tokens")):
